@@ -19,7 +19,7 @@ from danqing_server.records.tasks import FINISHED, Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.changes import Change
 from danqing_server.store.reach import Reach
-from danqing_server.store.sheets import Span, Step
+from danqing_server.store.sums import Span, Step
 from danqing_server.store.task_documents import encode
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.unbooked import UnbookedStore

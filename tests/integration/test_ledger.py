@@ -27,7 +27,8 @@ from danqing_server.settings.server import Settings
 from danqing_server.store.budgets import BudgetStore
 from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.reach import Reach
-from danqing_server.store.sheets import SheetStore, Span, Step
+from danqing_server.store.sheets import SheetStore
+from danqing_server.store.sums import Span, Step
 from danqing_server.store.untold import Notice
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import MakeSettings, System, running_system, until

@@ -15,7 +15,8 @@ from danqing_server.life.bookkeeper import Bookkeeper
 from danqing_server.loops.shared import outcome_of
 from danqing_server.store.budgets import BudgetStore, Committed, Held, Pending, Unmade
 from danqing_server.store.ledger import Spent
-from danqing_server.store.sheets import Named, ProjectDay, Span, Split, Step, Steps
+from danqing_server.store.sheets import ProjectDay
+from danqing_server.store.sums import Named, Span, Split, Step, Steps
 from danqing_server.windows import Window
 
 __all__ = ["Counter", "Counting", "Measure"]

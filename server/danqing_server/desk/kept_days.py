@@ -10,7 +10,8 @@ from typing import TypeVar
 import attrs
 
 from danqing_server.clock import Clock
-from danqing_server.store.sheets import DAY, HALF_HOUR, ProjectDay, SheetStore, Span, Split
+from danqing_server.store.sheets import DAY, HALF_HOUR, ProjectDay, SheetStore
+from danqing_server.store.sums import Span, Split
 
 __all__ = ["KeptDays", "Parts", "at_once", "is_whole", "midnight", "pieces_of"]
 

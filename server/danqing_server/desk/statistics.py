@@ -16,7 +16,8 @@ import attrs
 
 from danqing_server.desk.kept_days import KeptDays, Parts, at_once, is_whole, midnight, pieces_of
 from danqing_server.store.reach import Reach
-from danqing_server.store.sheets import Named, SheetStore, Span, Split, Step, Steps, StepSum
+from danqing_server.store.sheets import SheetStore
+from danqing_server.store.sums import Named, Span, Split, Step, Steps, StepSum
 from danqing_server.store.usage import UsageRow, UsageStore
 from danqing_server.windows import Span as WindowSpan
 from danqing_server.windows import Window, window_of

@@ -6,7 +6,7 @@ from typing import Annotated, TypedDict
 
 from danqing_server.desk.statistics import Group
 from danqing_server.http.shapes import Moment, said
-from danqing_server.store.sheets import Step
+from danqing_server.store.sums import Step
 
 __all__ = ["OpenCostShape", "SeriesCellShape", "SeriesGroupShape", "SeriesShape", "SeriesStepShape", "SpentShape"]
 

@@ -13,7 +13,7 @@ from danqing_server.desk.statistics import Cell, Question, Series
 from danqing_server.doors.costs import price_text
 from danqing_server.doors.statistics_shapes import OpenCostShape, SeriesGroupShape, SeriesShape, SpentShape
 from danqing_server.doors.usage_views import guarded, signed_text
-from danqing_server.store.sheets import SUMS, Step
+from danqing_server.store.sums import SUMS, Step
 
 __all__ = ["csv_of_series", "series_view"]
 

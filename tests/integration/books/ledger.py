@@ -12,7 +12,7 @@ from danqing_server.life.charges import bills_of
 from danqing_server.records.accounts import COSTS, Posting
 from danqing_server.records.tasks import FINISHED
 from danqing_server.store.ledger import LedgerStore
-from danqing_server.store.sheets import Span, Step
+from danqing_server.store.sums import Span, Step
 from danqing_server.store.usage import Dimension
 from tests.integration.books.provider import PRICE_MICRO
 from tests.integration.books.teller import CALLER, Teller, Told

@@ -23,7 +23,7 @@ from danqing_server.http.messages import language_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 from danqing_server.records.tenancy import Scope
-from danqing_server.store.sheets import Span, Step
+from danqing_server.store.sums import Span, Step
 from danqing_server.windows import Span as Window
 from danqing_server.windows import window_of, zone_named
 
