@@ -10,7 +10,7 @@ import pytest
 
 from danqing_server.settings.server import Settings
 from danqing_server.supervision.embedded.servers import free_port
-from tests.support.servers import RunningServer, run_mongod, run_redis, run_sandbox
+from tests.support.servers import RunningServer, run_mongod, run_redis, run_sandbox, run_slow_mongod
 from tests.support.system import MakeSettings, settings_for
 
 
@@ -86,6 +86,13 @@ def own_redis(tmp_path: Path) -> Iterator[RunningServer]:
     """A redis-server that this test may kill, pause and restart."""
     with run_redis(tmp_path) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def slow_mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A mongod that can be made slow, and be held up (MongoDB's own test commands)."""
+    with run_slow_mongod(tmp_path_factory.mktemp("mongod")) as running:
+        yield running
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,19 +17,12 @@ from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import COLLECTION, INDEXES, TaskStore
 from danqing_server.store.untold import Untold
 from tests.support.providers import ScriptedProvider, deliver_all
-from tests.support.servers import RunningServer, run_slow_mongod
+from tests.support.servers import RunningServer
 from tests.support.system import MakeSettings, running_system, until
 from tests.unit.api.tasks import make_task
 
 HURRIED_MS = 300
 """Less than `ensure` waits for a build: whatever this limit of time ends has ended when it returns."""
-
-
-@pytest.fixture(scope="module")
-def slow_mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A mongod whose builds of indexes can be held up (MongoDB's own test commands)."""
-    with run_slow_mongod(tmp_path_factory.mktemp("mongod")) as running:
-        yield running
 
 
 @pytest.fixture

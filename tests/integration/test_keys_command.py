@@ -17,7 +17,7 @@ from danqing_server.cli.exits import Exit
 from danqing_server.errors import InvalidSubmission, SettingsError
 from danqing_server.records.tenancy import NO_LIMITS, Limits
 from danqing_server.store.client import TIMEOUT_MS
-from tests.support.servers import run_slow_mongod
+from tests.support.servers import RunningServer
 
 Run = Callable[..., Any]
 
@@ -162,15 +162,16 @@ class TestCommands:
         assert code == Exit.UNREACHABLE
         assert "Traceback" not in said
 
-    def test_a_busy_database_is_waited_for(self, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def test_a_busy_database_is_waited_for(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, slow_mongod: RunningServer
+    ) -> None:
         """Longer than a server may take to answer: nobody's request waits for an operator's command."""
-        with run_slow_mongod(tmp_path) as slow:
-            data = {"failCommands": ["insert"], "blockConnection": True, "blockTimeMS": TIMEOUT_MS + 100}
-            with pymongo.MongoClient(slow.url) as client:
-                client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data})
-            monkeypatch.setenv("MONGO_URL", slow.url)
-            run("projects", "create", "shop")
-            assert [each["name"] for each in run("projects", "list")] == ["shop"]
+        data = {"failCommands": ["insert"], "blockConnection": True, "blockTimeMS": TIMEOUT_MS + 100}
+        with pymongo.MongoClient[Any](slow_mongod.url) as client:
+            client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data})
+        monkeypatch.setenv("MONGO_URL", slow_mongod.url)
+        run("projects", "create", "shop")
+        assert [each["name"] for each in run("projects", "list")] == ["shop"]
 
 
 class TestLimitsSaid:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
-import pymongo
 import pytest
-from motor.motor_asyncio import AsyncIOMotorClient
 
 from danqing_plugins import OutputKind
 from danqing_server.access.caller import Caller
@@ -17,48 +14,25 @@ from danqing_server.clock import Clock
 from danqing_server.desk.bulk import Act, Bulk, Deed
 from danqing_server.errors import StoreUnavailable
 from danqing_server.life.billing import billed_of
-from danqing_server.store.client import client_options
 from danqing_server.store.listing import TaskFilter, TaskList
 from danqing_server.store.paging import FilmPages, FilmQuery
 from danqing_server.store.reach import Reach
 from danqing_server.store.tasks import TaskStore
-from tests.support.servers import RunningServer, run_slow_mongod
+from tests.support.servers import RunningServer
+from tests.support.slow_mongodb import HURRIED_MS, hurried, slow
 from tests.unit.api.tasks import NOW, make_task
-
-HURRIED_MS = 300
-"""As long as one operation may take in all, where nothing else is said."""
-
-
-@pytest.fixture(scope="module")
-def slow_mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A mongod that can be made slow (MongoDB's own test commands)."""
-    with run_slow_mongod(tmp_path_factory.mktemp("mongod")) as running:
-        yield running
 
 
 @pytest.fixture
 async def database(slow_mongod: RunningServer, database_name: str) -> AsyncIterator[Any]:
     """A database of whose client nothing may take long, with five videos that wait."""
-    client: Any = AsyncIOMotorClient(slow_mongod.url, **client_options(HURRIED_MS))
+    client = hurried(slow_mongod.url)
     store = TaskStore(client[database_name])
     for number in range(5):
         made_at = NOW - timedelta(minutes=number)
         await store.insert(make_task(f"t{number}", kind=OutputKind.VIDEO, created_at=made_at))
     yield client[database_name]
     client.close()
-
-
-@asynccontextmanager
-async def slow(database: Any, *commands: str) -> AsyncIterator[None]:
-    """Have MongoDB take longer over *commands* than an operation may."""
-    admin = database.client.admin
-    data = {"failCommands": [*commands], "blockConnection": True, "blockTimeMS": 2 * HURRIED_MS}
-    await admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": data})
-    try:
-        yield
-    finally:
-        with pymongo.timeout(30):  # it waits for those that are held up
-            await admin.command({"configureFailPoint": "failCommand", "mode": "off"})
 
 
 class TestVideos:

@@ -2,59 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from motor.motor_asyncio import AsyncIOMotorClient
 
 from danqing_server.clock import Clock
 from danqing_server.errors import StoreUnavailable
 from danqing_server.store.belongings import Belongings, Whose
-from danqing_server.store.client import client_options
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.reach import Reach
-from tests.support.servers import RunningServer, run_slow_mongod
+from tests.support.servers import RunningServer
+from tests.support.slow_mongodb import hurried, slow
 
-HURRIED_MS = 300
-"""As long as one operation may take in all, where nothing else is said."""
+READING = ("find", "update", "delete", "aggregate")
+"""What reads through something."""
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def slow_mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A mongod that can be made slow (MongoDB's own test commands)."""
-    with run_slow_mongod(tmp_path_factory.mktemp("mongod")) as running:
-        yield running
 
 
 @pytest.fixture
 async def database(slow_mongod: RunningServer, database_name: str) -> AsyncIterator[Any]:
     """A database of whose client nothing may take long."""
-    client: Any = AsyncIOMotorClient(slow_mongod.url, **client_options(HURRIED_MS))
+    client = hurried(slow_mongod.url)
     yield client[database_name]
     client.close()
-
-
-@asynccontextmanager
-async def slow(database: Any) -> AsyncIterator[None]:
-    """Have MongoDB take longer over whatever reads through something."""
-    admin, commands = database.client.admin, ["find", "update", "delete", "aggregate"]
-    data = {"failCommands": commands, "blockConnection": True, "blockTimeMS": 2 * HURRIED_MS}
-    await admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": data})
-    try:
-        yield
-    finally:
-        await admin.command({"configureFailPoint": "failCommand", "mode": "off"})
 
 
 async def test_the_books_forget_a_user_however_long_they_are(database: Any) -> None:
     """Years of them are read through: a bound of time ended it each time it was made again."""
     await database["danqing_ledger"].insert_one({"_id": "t/0", "task": "t", "user": "zhang", "project": "shop"})
-    async with slow(database):
+    async with slow(database, *READING):
         await Belongings(database).forget_in_ledger(Whose(user="zhang", reach=Reach.of("shop")))
     assert [each["user"] async for each in database["danqing_ledger"].find()] == [""]
 
@@ -65,7 +44,7 @@ async def test_what_there_is_is_found_and_removed(database: Any) -> None:
     delivery = {"_id": "d", "owner": "shop", "state": "failed", "body": '{"user_id":"zhang"}', "created_at": NOW}
     await database["danqing_deliveries"].insert_one(delivery)
     whose = Whose(user="zhang", reach=Reach.of("shop"))
-    async with slow(database):
+    async with slow(database, *READING):
         belongings, later = Belongings(database), datetime(2027, 1, 1, tzinfo=UTC)
         assert (await belongings.count(whose, later))["tasks"] == 1
         assert [each.id for each in await belongings.tasks(whose, later, None)] == ["t"]
@@ -76,7 +55,7 @@ async def test_keys_are_forgotten_however_many_there_are(database: Any) -> None:
     """Of a whole batch, which no index finds."""
     store = KeyStore(database, Clock(), 3600.0)
     await store.claim("k", "f", "batch_1")
-    async with slow(database):
+    async with slow(database, *READING):
         await store.forget_all(["batch_1"])
     found = await store.find("k")
     assert found is not None

@@ -17,9 +17,9 @@ from danqing_server.store.processes import identity_of
 from danqing_server.store.visits import COLLECTION, KNOWN_FOR, Asked, VisitStore
 from tests.integration.conftest import MakeSettings
 
-BEGAN = datetime.now(UTC).replace(microsecond=0) + timedelta(
-    days=365
-)  # ahead of MongoDB's own clock, by which it forgets
+BEGAN = datetime.now(UTC).replace(microsecond=0) + timedelta(days=365)
+"""Ahead of MongoDB's own clock, by which it forgets."""
+
 HOUR_S = 3600.0
 LATE = timedelta(minutes=50)
 
