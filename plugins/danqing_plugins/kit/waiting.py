@@ -13,7 +13,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-__all__ = ["LONGEST_RETRY_AFTER_S", "retry_after_of", "service_time_s"]
+__all__ = ["LONGEST_RETRY_AFTER_S", "http_date_s", "retry_after_of", "service_time_s"]
 
 LONGEST_RETRY_AFTER_S: Final = 300.0
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", re.ASCII)
@@ -21,7 +21,7 @@ _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", re.ASCII)
 
 def service_time_s(headers: Mapping[str, str]) -> float:
     """Return the Unix time by the answer's own `Date`, which may differ from ours; ours when it has none."""
-    said = _date_s(headers.get("Date", ""))
+    said = http_date_s(headers.get("Date", ""))
     return time.time() if said is None else said
 
 
@@ -35,7 +35,7 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
     raw = headers.get("Retry-After", "").strip()
     if seconds is None:
         seconds = _number(raw, 1.0)
-    if seconds is None and (date_s := _date_s(raw)) is not None:
+    if seconds is None and (date_s := http_date_s(raw)) is not None:
         seconds = max(0.0, date_s - service_time_s(headers))
     return None if seconds is None else min(seconds, LONGEST_RETRY_AFTER_S)
 
@@ -45,7 +45,7 @@ def _number(raw: str, of_one: float) -> float | None:
     return float(text[:300]) / of_one if _NUMBER.fullmatch(text) else None
 
 
-def _date_s(raw: str) -> float | None:
+def http_date_s(raw: str) -> float | None:
     """Return a date of HTTP (also the two obsolete forms) as Unix time; None when it is none."""
     try:
         date = parsedate_to_datetime(raw.strip())

@@ -8,7 +8,6 @@ accepted: at the two event streams, and nowhere else.
 
 from __future__ import annotations
 
-import base64
 import hmac
 from datetime import datetime
 
@@ -18,6 +17,7 @@ import orjson
 from danqing_server.access.caller import Caller
 from danqing_server.access.gatekeeper import Gatekeeper
 from danqing_server.clock import Clock, from_ms
+from danqing_server.codec.url64 import from_url64, to_url64
 from danqing_server.errors import UnknownKey
 from danqing_server.records.tenancy import Scope
 from danqing_server.store.secrets import SecretStore
@@ -45,9 +45,9 @@ class EventTokens:
     async def issue(self, caller: Caller, life_s: int) -> tuple[str, datetime]:
         """Return a token with which its bearer sees the events that *caller* sees, and until when."""
         expires_ms = self.clock.now_ms() + life_s * 1000
-        said = _encoded(orjson.dumps([caller.project, caller.key, expires_ms]))
+        said = to_url64(orjson.dumps([caller.project, caller.key, expires_ms]))
         signature = await self._sign(said, self.gatekeeper.secret_behind(caller.project, caller.key))
-        return f"{PREFIX}{said}.{_encoded(signature)}", from_ms(expires_ms)
+        return f"{PREFIX}{said}.{to_url64(signature)}", from_ms(expires_ms)
 
     async def caller_of(self, token: str) -> Caller:
         """Return who comes with *token*: whoever has the key that it was made with, with the one scope that reads.
@@ -61,7 +61,7 @@ class EventTokens:
             raise UnknownKey(NONE_OF_OURS)
         project, key, expires_ms = _read(said)  # of whoever: nothing is done with it before the signature fits
         signed = await self._sign(said, self.gatekeeper.secret_behind(project, key))
-        if not hmac.compare_digest(_encoded(signed), signature):
+        if not hmac.compare_digest(to_url64(signed), signature):
             raise UnknownKey(NONE_OF_OURS)
         if self.clock.now_ms() >= expires_ms:
             raise UnknownKey("the token has expired")
@@ -74,14 +74,10 @@ class EventTokens:
         return hmac.digest(self._secret, PURPOSE + said.encode() + behind, "sha256")
 
 
-def _encoded(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-
 def _read(said: str) -> tuple[str, str, int]:
     """Return the project, the key and the milliseconds that a token says. Raises UnknownKey."""
     try:
-        found = orjson.loads(base64.urlsafe_b64decode(said + "=" * (-len(said) % 4)))
+        found = orjson.loads(from_url64(said))
     except ValueError as error:  # what base64 and orjson raise is one
         raise UnknownKey(NONE_OF_OURS) from error
     match found:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 import attrs
 
 from danqing_server.clock import Clock
-from danqing_server.store.sheets import DAY, HALF_HOUR, ProjectDay, SheetStore
+from danqing_server.store.sheets import DAY, HALF_HOUR, ProjectDay, SheetStore, midnight, parts
 from danqing_server.store.sums import Span, Split
 
-__all__ = ["KeptDays", "Parts", "at_once", "is_whole", "midnight", "pieces_of"]
+__all__ = ["KeptDays", "Parts", "at_once", "is_whole", "pieces_of"]
 
 MOST_AT_ONCE = 7
 """Days that are counted in one go."""
@@ -75,20 +75,14 @@ class KeptDays:
         return {**kept, **await self.sheets.kept(split, missing)} if missing else kept
 
 
-def midnight(day: date) -> datetime:
-    """Return when a day begins, by UTC."""
-    return datetime.combine(day, time(), UTC)
-
-
 def is_whole(moment: datetime) -> bool:
     """Tell whether a half hour begins at *moment*."""
     return (moment - midnight(moment.date())) % timedelta(minutes=HALF_HOUR) == timedelta(0)
 
 
 def at_once(projects: Sequence[str | None]) -> Iterator[Sequence[str | None]]:
-    """Yield *projects*, so many at a time."""
-    for start in range(0, len(projects), PROJECTS_AT_ONCE):
-        yield projects[start : start + PROJECTS_AT_ONCE]
+    """Yield *projects*, so many at a time as are counted in one go."""
+    return parts(projects, PROJECTS_AT_ONCE)
 
 
 def pieces_of(span: Span) -> Iterator[Span]:

@@ -14,9 +14,9 @@ from enum import StrEnum
 
 import attrs
 
-from danqing_server.desk.kept_days import KeptDays, Parts, at_once, is_whole, midnight, pieces_of
+from danqing_server.desk.kept_days import KeptDays, Parts, at_once, is_whole, pieces_of
 from danqing_server.store.reach import Reach
-from danqing_server.store.sheets import SheetStore
+from danqing_server.store.sheets import SheetStore, midnight
 from danqing_server.store.sums import Named, Span, Split, Step, Steps, StepSum
 from danqing_server.store.usage import UsageRow, UsageStore
 from danqing_server.windows import Span as WindowSpan

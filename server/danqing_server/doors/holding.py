@@ -31,6 +31,7 @@ from danqing_server.access.caller import Caller
 from danqing_server.codec.bodies import require_storable, without_nulls
 from danqing_server.desk.request import Submission
 from danqing_server.desk.visits import Visit
+from danqing_server.doors.documentation import Answer
 from danqing_server.doors.encoding import Piece
 from danqing_server.doors.fields import NOT_WHOLE
 from danqing_server.doors.foreign import parse_foreign
@@ -48,7 +49,18 @@ from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
 from danqing_server.records.tasks import JsonObject, Status, Task
 
-__all__ = ["MOST_HOPS", "TASK_HEADER", "Call", "Voice", "begin", "by_redirects", "give_up", "go_on", "note_refusal"]
+__all__ = [
+    "GOES_ON",
+    "MOST_HOPS",
+    "TASK_HEADER",
+    "Call",
+    "Voice",
+    "begin",
+    "by_redirects",
+    "give_up",
+    "go_on",
+    "note_refusal",
+]
 
 TASK_HEADER = "x-danqing-task"
 RETRY_COUNT = "x-stainless-retry-count"
@@ -65,6 +77,10 @@ ELSEWHERE = Message(
     "也可以让服务器以其他方式等待（DANQING_SYNC_MODE=whitespace）",
 )
 """For programs that take a redirect for a failure, and show what it says: pydantic-ai and n8n, read 2026-12-01."""
+
+
+GOES_ON = Answer(description="仍在生成，请跟随跳转 · go on waiting there", shape=None, media_type="text/plain")
+"""How a 303 of these calls is described."""
 
 
 class Voice(Protocol):

@@ -52,7 +52,7 @@ def order_left_by(task: Task) -> Task | None:
     Also one that it gave up, at its deadline, say: its service may still make it, and nobody can try again.
     Nothing of it is its user's: neither what was asked for nor who did.
     """
-    there = {key: each for key, each in {**task.outputs, **task.late}.items() if not _is_given_up(each)}
+    there = {key: each for key, each in {**task.outputs, **task.late}.items() if not each.is_given_up}
     outputs = {key: Output(index=each.index, state=OutputState.OMITTED, at=each.at) for key, each in there.items()}
     orders = orders_in_doubt(task.changed(outputs=outputs))
     if not orders:
@@ -76,11 +76,6 @@ def order_left_by(task: Task) -> Task | None:
         outputs=outputs,
         saved=task.saved,
     )
-
-
-def _is_given_up(output: Output) -> bool:
-    """Tell whether nobody waited for *output* any more, though its order may still bring it."""
-    return output.state is OutputState.FAILED and output.source_url is None
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -88,6 +88,11 @@ class Output:
         """Whether it proves that somebody was paid for it: it is ours, or was, or can be fetched."""
         return self.state in _AT_HAND or self.source_url is not None or self.deleted
 
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it failed without a link that could bring it; an order of its may do so still."""
+        return self.state is OutputState.FAILED and self.source_url is None
+
 
 @attrs.frozen(kw_only=True)
 class Preview:

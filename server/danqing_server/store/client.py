@@ -69,8 +69,8 @@ def client_options(timeout_ms: int = TIMEOUT_MS, find_ms: int | None = None) -> 
         "tz_aware": True,
         "timeoutMS": timeout_ms,
         "connectTimeoutMS": CONNECT_TIMEOUT_MS,
-        "serverSelectionTimeoutMS": find_ms
-        or timeout_ms,  # closing a client asks for a server too, outside of timeoutMS
+        # Closing a client asks for a server too, outside of timeoutMS.
+        "serverSelectionTimeoutMS": timeout_ms if find_ms is None else find_ms,
         "w": "majority",
         "journal": True,
         "retryWrites": True,

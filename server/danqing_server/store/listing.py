@@ -192,11 +192,10 @@ class TaskList:
         """Return how many there are, `MOST_COUNTED` at most; None when that takes too long to say."""
         await self.prepare(wanted, reach)
         everything = {**wanted.scope(reach, None), **wanted.conditions}
+        if wanted.billed is None:
+            return await count_in_time(self._tasks, everything)
         try:
-            if wanted.billed is not None:
-                return await self._count_billed(everything, wanted.billed)
-            with translated():
-                return int(await self._tasks.count_documents(everything, limit=MOST_COUNTED, maxTimeMS=COUNT_MS))
+            return await self._count_billed(everything, wanted.billed)
         except StoreUnavailable:
             return None
 
@@ -291,6 +290,15 @@ class TaskList:
             await self.indexes.prepare(OF_BATCH)
         elif wanted.user_id is None:  # else `by_user` and `by_owner` are always there
             await self.indexes.prepare(_OF_EVERYBODY if reach.is_everybody else _OF_ONE_OWNER)
+
+
+async def count_in_time(tasks: Any, wanted: Mapping[str, Any], most: int = MOST_COUNTED) -> int | None:
+    """Return how many there are, *most* at most; None when that takes too long to say."""
+    try:
+        with translated():
+            return int(await tasks.count_documents(wanted, limit=most, maxTimeMS=COUNT_MS))
+    except StoreUnavailable:
+        return None
 
 
 def _page(documents: list[Mapping[str, Any]], limit: int) -> FoundTasks:

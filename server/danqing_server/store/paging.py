@@ -13,18 +13,16 @@ import attrs
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from danqing_plugins import OutputKind
-from danqing_server.errors import StoreUnavailable
 from danqing_server.records.tasks import Status, Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.late_indexes import LateIndexes
+from danqing_server.store.listing import count_in_time
 from danqing_server.store.newest import NEWEST_FIRST, past
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable
 from danqing_server.store.tasks import COLLECTION, MOST_COUNTED
 
 __all__ = ["FilmPages", "FilmQuery"]
-
-COUNT_MS = 1_000
 
 _IS_FILM: Mapping[str, Any] = {"kind": OutputKind.VIDEO.value}
 
@@ -79,7 +77,8 @@ class FilmPages:
             looked = self._tasks.find(wanted).sort(NEWEST_FIRST).skip(skip).limit(limit + 1)
             found = await looked.to_list(limit + 1)
         known = skip + len(found) if found else 0
-        return readable(found[:limit]), max(known, await self._count(wanted))
+        counted = await count_in_time(self._tasks, wanted, self.most_counted)
+        return readable(found[:limit]), max(known, counted or 0)
 
     async def behind(self, query: FilmQuery, task: Task | None, *, ascending: bool, limit: int) -> list[Task]:
         """Return the next tasks behind *task*, None: the first; in the order of when they were made."""
@@ -91,14 +90,6 @@ class FilmPages:
         with translated():
             looked = self._tasks.find(wanted).sort([("created_at", way), ("_id", way)])
             return readable(await looked.limit(limit).to_list(limit))
-
-    async def _count(self, wanted: Mapping[str, Any]) -> int:
-        """Return how many there are, `most_counted` at the most; 0 when that takes too long to say."""
-        try:
-            with translated():
-                return int(await self._tasks.count_documents(wanted, limit=self.most_counted, maxTimeMS=COUNT_MS))
-        except StoreUnavailable:
-            return 0
 
     async def _prepare(self, reach: Reach) -> None:
         await self.indexes.prepare(_OF_EVERYBODY if reach.is_everybody else _OF_ONE_OWNER)

@@ -33,7 +33,7 @@ from danqing_server.store.ledger import COLLECTION as LEDGER
 from danqing_server.store.ledger import postings_of
 from danqing_server.store.sums import PLACE, SUMS, Named, Span, Split, Steps, StepSum, counted, step_sum, summed
 
-__all__ = ["DAY", "HALF_HOUR", "ProjectDay", "SheetStore"]
+__all__ = ["DAY", "HALF_HOUR", "ProjectDay", "SheetStore", "midnight", "parts"]
 
 COLLECTION = "danqing_stats"
 DAY = timedelta(days=1)
@@ -78,7 +78,7 @@ class SheetStore:
     async def begins(self, projects: Sequence[str | None]) -> dict[str | None, datetime]:
         """Return the earliest moment that anything counts to, of each of *projects* that has anything."""
         found: dict[str | None, datetime] = {}
-        for some in _parts(projects, BEGINS_AT_ONCE):
+        for some in parts(projects, BEGINS_AT_ONCE):
             first, *others = [
                 [{"$match": {"project": each}}, {"$sort": {"lines.at": ASCENDING}}, {"$limit": 1}] for each in some
             ]
@@ -91,7 +91,7 @@ class SheetStore:
     async def kept(self, split: Split, wanted: Collection[ProjectDay]) -> dict[ProjectDay, str]:
         """Return which of *wanted* have a sheet, each with its version: no two that are made are of the same."""
         found: dict[ProjectDay, str] = {}
-        for some in _parts([*wanted], SHEETS_AT_ONCE):
+        for some in parts([*wanted], SHEETS_AT_ONCE):
             ids = {_id(split, each): each for each in some}
             with translated(), pymongo.timeout(COUNT_S):
                 there = {"_id": {"$in": list(ids)}, "rows": {"$exists": True}, "rule": RULE}
@@ -104,7 +104,7 @@ class SheetStore:
         whose = {"$substrBytes": ["$_id", len(_id(split, (None, date.max))), -1]}
         row = {"$mergeObjects": ["$rows", {"project": {"$cond": [{"$eq": [whose, ""]}, None, whose]}}]}
         found: list[StepSum] = []
-        for some in _parts([*kept], SHEETS_AT_ONCE):
+        for some in parts([*kept], SHEETS_AT_ONCE):
             stages = [
                 {"$match": {"_id": {"$in": [_id(split, each) for each in some]}}},
                 {"$unwind": "$rows"},
@@ -141,7 +141,7 @@ class SheetStore:
         claims = [UpdateOne({"_id": _id(split, each)}, claim, upsert=True) for each in wanted]
         projects = [*dict.fromkeys(project for project, _ in wanted)]
         days = [day for _, day in wanted]
-        span = Span(_midnight(min(days)), _midnight(max(days)) + DAY)
+        span = Span(midnight(min(days)), midnight(max(days)) + DAY)
         with translated(), pymongo.timeout(COUNT_S):
             await self._sheets.bulk_write(claims, ordered=False)
             found = await self._ledger.aggregate(counted(projects, [span], split, HALF_HOUR)).to_list(None)
@@ -175,8 +175,8 @@ class SheetStore:
         """Complete those of *sums* that are of one task alone, those that *tasks* has an id for."""
         ids = sorted({task for task in tasks if task is not None})
         in_vain = set[str]()
-        for start in range(0, len(ids), MOST_TASKS):
-            in_vain |= await self._ended_in_vain(ids[start : start + MOST_TASKS])
+        for some in parts(ids, MOST_TASKS):
+            in_vain |= await self._ended_in_vain(some)
         for each, task in zip(sums, tasks, strict=True):
             if task in in_vain:
                 each["lost_micro"] = each["settled_micro"]
@@ -209,17 +209,19 @@ def _id(split: Split, of: ProjectDay) -> str:
     return f"{split}/{day}/{project or ''}"
 
 
-def _parts(whole: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+def parts(whole: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Yield *whole*, *size* of it at a time."""
     for start in range(0, len(whole), size):
         yield whole[start : start + size]
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
+    """Return when a day begins, by UTC."""
     return datetime.combine(day, time(), UTC)
 
 
 def _over(day: date, since: timedelta, now: datetime) -> bool:
-    return _midnight(day) + DAY + since <= now
+    return midnight(day) + DAY + since <= now
 
 
 def _without_tasks(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -307,7 +307,7 @@ def is_free(output: Output) -> bool:
     """Tell whether the service refused *output*, or left it out, and does not charge for it."""
     if output.state is OutputState.OMITTED:
         return not output.deleted
-    error = output.error if output.state is OutputState.FAILED and output.source_url is None else None
+    error = output.error if output.is_given_up else None
     return error is not None and error.billed is Billed.NO
 
 

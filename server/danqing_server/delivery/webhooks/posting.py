@@ -7,13 +7,12 @@ import importlib.metadata
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from time import monotonic
 
 import aiohttp
 import attrs
 
+from danqing_plugins.kit.waiting import http_date_s
 from danqing_server.assets.addresses import NotPublic
 from danqing_server.clock import Clock
 
@@ -106,13 +105,8 @@ def _retry_after_s(header: str | None, clock: Clock) -> float | None:
         return None
     if header.isascii() and header.isdigit():
         return float(header[:MOST_DIGITS])
-    try:
-        date = parsedate_to_datetime(header)  # the oldest of HTTP's three forms has no zone: it is UTC
-        return max(
-            0.0, (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp() - clock.wall_s()
-        )
-    except (ValueError, TypeError, OverflowError, OSError):
-        return None
+    date_s = http_date_s(header)
+    return None if date_s is None else max(0.0, date_s - clock.wall_s())
 
 
 def _ms_since(began_s: float) -> int:

@@ -14,7 +14,7 @@ from danqing_server.doors.a1111.speaking import A1111Voice
 from danqing_server.doors.a1111_shapes import A1111ErrorShape, A1111ImagesRequest, A1111ImagesShape
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described
 from danqing_server.doors.foreign import ReceivedForeign
-from danqing_server.doors.holding import begin, go_on
+from danqing_server.doors.holding import GOES_ON, begin, go_on
 from danqing_server.doors.lasting import open_for_s, way_of
 from danqing_server.doors.offers import Offers
 from danqing_server.http.entry import admit_change
@@ -31,7 +31,7 @@ routes = Blueprint("a1111_images", url_prefix=PREFIX)
 
 _ANSWERS = {
     200: Answer(description="图片 · the pictures", shape=A1111ImagesShape, enveloped=False),
-    303: Answer(description="仍在生成，请跟随跳转 · go on waiting there", shape=None, media_type="text/plain"),
+    303: GOES_ON,
 }
 
 

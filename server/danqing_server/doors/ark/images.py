@@ -18,7 +18,7 @@ from danqing_server.doors.ark.streaming import by_events
 from danqing_server.doors.ark_shapes import ArkErrorShape, ArkImagesRequest, ArkImagesShape
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described
 from danqing_server.doors.foreign import ReceivedForeign
-from danqing_server.doors.holding import begin, go_on, note_refusal
+from danqing_server.doors.holding import GOES_ON, begin, go_on, note_refusal
 from danqing_server.doors.lasting import open_for_s, way_of
 from danqing_server.http.entry import admit_change
 from danqing_server.http.requests import ApiRequest
@@ -30,9 +30,8 @@ __all__ = ["routes"]
 routes = blueprint("ark_images")
 
 _PICTURES = Answer(description="图片 · the pictures", shape=ArkImagesShape, enveloped=False)
-_ELSEWHERE = Answer(description="仍在生成，请跟随跳转 · go on waiting there", shape=None, media_type="text/plain")
-_WAITED = {200: _PICTURES, 303: _ELSEWHERE}
-_MADE = {200: attrs.evolve(_PICTURES, streams=True), 303: _ELSEWHERE}
+_WAITED = {200: _PICTURES, 303: GOES_ON}
+_MADE = {200: attrs.evolve(_PICTURES, streams=True), 303: GOES_ON}
 
 
 @on_post(routes, "/images/generations", needs=Scope.GENERATE, when_refused=note_refusal)

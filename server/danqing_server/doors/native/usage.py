@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
@@ -13,6 +12,7 @@ from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
 from danqing_server.codec.bodies import dump_json
+from danqing_server.codec.url64 import from_url64, to_url64
 from danqing_server.doors.documentation import Answer, described, query
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import NO_CURSOR, members_of_query, moment_of, until_of
@@ -166,7 +166,7 @@ def _read(request: ApiRequest, zone: tzinfo, now: datetime) -> _Wanted:
 
 def _cursor_of(place: Place) -> str:
     """Return what a client sends to go on at *place*."""
-    return urlsafe_b64encode(dump_json(place)).decode().rstrip("=")
+    return to_url64(dump_json(place))
 
 
 def _place(fields: Fields, size: int) -> Place | None:
@@ -175,7 +175,7 @@ def _place(fields: Fields, size: int) -> Place | None:
     if cursor is None:
         return None
     try:
-        found = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        found = orjson.loads(from_url64(cursor))
     except ValueError:
         found = None
     if isinstance(found, list) and len(found) == size and all(isinstance(each, str | None) for each in found):

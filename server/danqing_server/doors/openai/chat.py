@@ -12,7 +12,7 @@ from typing import Any
 from sanic import Blueprint, HTTPResponse
 
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described
-from danqing_server.doors.holding import note_refusal
+from danqing_server.doors.holding import GOES_ON, note_refusal
 from danqing_server.doors.lasting import way_of
 from danqing_server.doors.openai.calls import take_in
 from danqing_server.doors.openai.streaming import by_events
@@ -35,7 +35,7 @@ routes = Blueprint("openai_chat", url_prefix="/v1/chat")
     "对话生成图片（OpenAI 格式） · Make pictures in a chat",
     {
         200: Answer(description="图片 · the pictures", shape=OpenAIChatShape, enveloped=False, streams=True),
-        303: Answer(description="仍在生成，请跟随跳转 · go on waiting there", shape=None, media_type="text/plain"),
+        303: GOES_ON,
     },
     errors=(400, 404, 413, 422, 429),
     refused_as=OpenAIErrorShape,

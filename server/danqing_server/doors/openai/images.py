@@ -9,7 +9,7 @@ from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import OutputKind
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described
-from danqing_server.doors.holding import go_on, note_refusal
+from danqing_server.doors.holding import GOES_ON, go_on, note_refusal
 from danqing_server.doors.lasting import way_of
 from danqing_server.doors.openai.calls import take_in
 from danqing_server.doors.openai.later import acknowledge, task_view
@@ -38,9 +38,8 @@ RETRY_AFTER_S = 3
 routes = Blueprint("openai_images", url_prefix="/v1/images")
 
 _PICTURES = Answer(description="图片 · the pictures", shape=OpenAIImagesShape, enveloped=False, streams=True)
-_ELSEWHERE = Answer(description="仍在生成，请跟随跳转 · go on waiting there", shape=None, media_type="text/plain")
 _ACCEPTED = Answer(description="已受理 · look for it later", shape=OpenAITaskShape, enveloped=False)
-_WAITED = {200: _PICTURES, 303: _ELSEWHERE}
+_WAITED = {200: _PICTURES, 303: GOES_ON}
 _MADE = {**_WAITED, 202: _ACCEPTED}
 _PARAMETERS = [KEY_HEADER, PREFER]
 _ERRORS = (400, 404, 413, 422, 429)
