@@ -31,7 +31,7 @@ from danqing_server.settings.server import Settings
 from danqing_server.settings.variables import duration
 from danqing_server.store.api_keys import ApiKeyStore
 from danqing_server.store.audit import AuditStore
-from danqing_server.store.client import OPERATORS_TIMEOUT_MS, TIMEOUT_MS, connect
+from danqing_server.store.client import connect_operator
 from danqing_server.store.projects import ProjectStore
 from danqing_server.supervision.embedded.servers import socket_url
 from danqing_server.supervision.embedded.sockets import MONGODB_SOCKET, find_socket
@@ -89,7 +89,7 @@ def _show_secret(secret: str | None) -> None:
 
 
 async def _do(settings: Settings, act: _Act, arguments: Given) -> _Said:
-    async with connect(settings, OPERATORS_TIMEOUT_MS, TIMEOUT_MS) as database:
+    async with connect_operator(settings) as database:
         stores = ProjectStore(database), ApiKeyStore(database), AuditStore(database)
         return await act(Administration(*stores, Clock()), arguments)
 

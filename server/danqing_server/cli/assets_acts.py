@@ -25,7 +25,7 @@ from danqing_server.plugins.registry import load_registry
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
 from danqing_server.settings.variables import duration
-from danqing_server.store.client import OPERATORS_TIMEOUT_MS, connect
+from danqing_server.store.client import connect_operator
 from danqing_server.store.dumping import Dump, open_dump, require_used
 from danqing_server.store.restoring import RestoreStore
 from danqing_server.supervision.embedded.borrowing import borrowed_mongodb
@@ -116,7 +116,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Dump, Assets]]:
     """Yield the documents and the storage that the settings name. Raises SettingsError: they are half restored."""
     async with (
         borrowed_mongodb(settings) as with_mongodb,
-        connect(with_mongodb, OPERATORS_TIMEOUT_MS) as database,
+        connect_operator(with_mongodb) as database,
         open_dump(database) as dump,
         aiohttp.ClientSession() as plain,
         results_session() as guarded,

@@ -27,7 +27,7 @@ from danqing_server.codec.bodies import dump_json
 from danqing_server.log import configure_logging
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
-from danqing_server.store.client import OPERATORS_TIMEOUT_MS, connect
+from danqing_server.store.client import connect_operator
 from danqing_server.store.dumping import open_dump, require_used
 from danqing_server.store.restoring import RestoreStore
 from danqing_server.supervision.embedded.borrowing import borrowed_mongodb
@@ -64,7 +64,7 @@ def _pruned(repository: Repository, keep: int | None) -> tuple[Sequence[str], Ba
 async def _backup(settings: Settings, repository: Repository) -> Manifest:
     async with (
         borrowed_mongodb(settings) as with_mongodb,
-        connect(with_mongodb, OPERATORS_TIMEOUT_MS) as database,
+        connect_operator(with_mongodb) as database,
         open_dump(database) as dump,
         aiohttp.ClientSession() as session,
         open_assets(with_mongodb, session, patient=True) as assets,

@@ -27,7 +27,7 @@ from danqing_server.plugins.registry import load_registry
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
 from danqing_server.store.belongings import Belongings, Whose
-from danqing_server.store.client import OPERATORS_TIMEOUT_MS, Database, connect
+from danqing_server.store.client import Database, connect_operator
 from danqing_server.store.dumping import require_used
 from danqing_server.store.projects import ProjectStore
 from danqing_server.store.reach import Reach
@@ -107,7 +107,7 @@ def _is_utf8(name: str) -> bool:
 
 
 async def _erase(wanted: Wanted, settings: Settings, *, as_json: bool) -> int:
-    async with borrowed_servers(settings) as served, connect(served, OPERATORS_TIMEOUT_MS) as database:
+    async with borrowed_servers(settings) as served, connect_operator(served) as database:
         await require_used(database)
         whose, name = await _whose(wanted, database)
         counted = await Belongings(database).count(whose, Clock().now())

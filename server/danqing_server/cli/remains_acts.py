@@ -15,7 +15,7 @@ from danqing_server.cli.exits import Exit
 from danqing_server.errors import SettingsError
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
-from danqing_server.store.client import OPERATORS_TIMEOUT_MS, connect
+from danqing_server.store.client import connect_operator
 from danqing_server.store.dumping import require_used
 from danqing_server.store.keys import DELETED
 from danqing_server.store.remains import Named, Remain, RemainsStore
@@ -55,7 +55,7 @@ async def _look(settings: Settings, name: str, sort: Named | None) -> tuple[list
     """Return in which documents a name stands; *sort* None: a task's id, and what files there are of it."""
     async with (
         borrowed_mongodb(settings) as with_mongodb,
-        connect(with_mongodb, OPERATORS_TIMEOUT_MS) as database,
+        connect_operator(with_mongodb) as database,
         aiohttp.ClientSession() as session,
         open_assets(with_mongodb, session) as assets,
     ):

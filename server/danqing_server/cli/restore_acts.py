@@ -23,7 +23,7 @@ from danqing_server.life.held import Fate
 from danqing_server.queue.connection import connect as connect_redis
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
-from danqing_server.store.client import OPERATORS_TIMEOUT_MS, connect
+from danqing_server.store.client import connect_operator
 from danqing_server.store.restoring import RestoreStore
 from danqing_server.supervision.embedded.borrowing import own_servers
 
@@ -67,7 +67,7 @@ async def _plan(settings: Settings, run: Run, wanted: Wanted) -> Plan:
     target: Mapping[str, int] = {}
     under_way = None
     if settings.mongo_url is not None or (settings.data_dir / "mongodb").is_dir():
-        async with own_servers(settings, redis=False) as served, connect(served, OPERATORS_TIMEOUT_MS) as database:
+        async with own_servers(settings, redis=False) as served, connect_operator(served) as database:
             store = RestoreStore(database)
             target, under_way = await store.held(), await store.under_way()
     return await asyncio.to_thread(plan, run, target, under_way, Clock().now(), resumes=wanted.resumes)
@@ -85,7 +85,7 @@ async def _restore(settings: Settings, repository: Repository, run: Run, wanted:
     clock = Clock()
     async with (
         own_servers(settings) as served,
-        connect(served, OPERATORS_TIMEOUT_MS) as database,
+        connect_operator(served) as database,
         connect_redis(served.redis_url or "", served.redis_prefix, clock) as redis,
         aiohttp.ClientSession() as session,
         open_assets(served, session, patient=True) as assets,

@@ -16,7 +16,7 @@ from danqing_server.clock import Clock
 from danqing_server.log import configure_logging
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
-from danqing_server.store.client import OPERATORS_TIMEOUT_MS, connect
+from danqing_server.store.client import connect_operator
 from danqing_server.store.dumping import require_used
 from danqing_server.store.migrations import MIGRATIONS, Migration, MigrationStore
 from danqing_server.store.restoring import RestoreStore
@@ -66,7 +66,7 @@ def _run(env_file: Path | None, act: Callable[[MigrationStore], Coroutine[Any, A
 
 
 async def _with_store(settings: Settings, act: Callable[[MigrationStore], Coroutine[Any, Any, T]]) -> T:
-    async with borrowed_mongodb(settings) as served, connect(served, OPERATORS_TIMEOUT_MS) as database:
+    async with borrowed_mongodb(settings) as served, connect_operator(served) as database:
         await require_used(database)
         await RestoreStore(database).require_whole()
         return await act(MigrationStore(database, Clock()))

@@ -22,6 +22,7 @@ __all__ = [
     "Database",
     "client_options",
     "connect",
+    "connect_operator",
     "durable",
     "find_newest",
     "translated",
@@ -38,6 +39,9 @@ TIMEOUT_MS = 1800
 
 OPERATORS_TIMEOUT_MS = 60_000
 """The same of an operator's command: nobody's HTTP answer waits for it, and a busy MongoDB is no reason to end."""
+
+FIND_S = 5.0
+"""How long an operator's command looks for MongoDB: one that is away is told while the operator still watches."""
 
 CONNECT_TIMEOUT_MS = 2000
 """How long the driver waits for a connection to open, and for its first answer, before it tries another one.
@@ -57,10 +61,8 @@ _MAJORITY, _NEWEST = ReadConcern("majority"), ReadConcern("linearizable")
 _NOT_A_REPLICA_SET = 123
 
 
-def client_options(timeout_ms: int = TIMEOUT_MS, find_ms: int | None = None) -> dict[str, Any]:
+def client_options(timeout_ms: int = TIMEOUT_MS) -> dict[str, Any]:
     """Return the options of every client of ours: acknowledged by a majority and journaled, aware UTC datetimes.
-
-    A server is looked for as long as an operation may take, unless *find_ms* says how long.
 
     They go before what the URL says: a follower, who may be asked by its `readPreference`, does not know yet what
     was just written, and who won is read back.
@@ -70,7 +72,7 @@ def client_options(timeout_ms: int = TIMEOUT_MS, find_ms: int | None = None) -> 
         "timeoutMS": timeout_ms,
         "connectTimeoutMS": CONNECT_TIMEOUT_MS,
         # Closing a client asks for a server too, outside of timeoutMS.
-        "serverSelectionTimeoutMS": timeout_ms if find_ms is None else find_ms,
+        "serverSelectionTimeoutMS": timeout_ms,
         "w": "majority",
         "journal": True,
         "retryWrites": True,
@@ -81,10 +83,8 @@ def client_options(timeout_ms: int = TIMEOUT_MS, find_ms: int | None = None) -> 
 
 
 @asynccontextmanager
-async def connect(
-    settings: Settings, timeout_ms: int = TIMEOUT_MS, find_ms: int | None = None
-) -> AsyncIterator[Database]:
-    """Yield our database; nothing is sent before the first operation. The times are those of `client_options`.
+async def connect(settings: Settings, timeout_ms: int = TIMEOUT_MS) -> AsyncIterator[Database]:
+    """Yield our database; nothing is sent before the first operation, which may take *timeout_ms* like all others.
 
     Both drivers take the same calls, as far as this package makes them. `docs/decisions/0004` says which is when.
 
@@ -92,7 +92,7 @@ async def connect(
         SettingsError: the URL is not one the driver can read, or its files for TLS are of no use.
     """
     try:
-        client = _DRIVERS[settings.mongo_driver](settings.mongo_url, **client_options(timeout_ms, find_ms))
+        client = _DRIVERS[settings.mongo_driver](settings.mongo_url, **client_options(timeout_ms))
         database = client.get_default_database(settings.database)
     except (InvalidURI, ConfigurationError) as error:
         raise SettingsError(f"MONGO_URL: {error}") from error
@@ -106,6 +106,23 @@ async def connect(
             closing = client.close()
             if closing is not None:  # PyMongo's own client closes asynchronously, motor's does not
                 await closing
+
+
+@asynccontextmanager
+async def connect_operator(settings: Settings) -> AsyncIterator[Database]:
+    """Yield our database, which is there, to an operator's command, whose operations may take a minute each.
+
+    A bound of all that an operation takes is also the driver's only bound of its search for a server (PyMongo 4.20,
+    `synchronous/topology.py`, `get_server_selection_timeout`), so the search is an operation of its own.
+
+    Raises:
+        SettingsError: as `connect` does.
+        StoreUnavailable: MongoDB is away.
+    """
+    async with connect(settings, OPERATORS_TIMEOUT_MS) as database:
+        with translated(), pymongo.timeout(FIND_S):
+            await database.command("ping")
+        yield database
 
 
 def durable(collection: Any) -> Any:
