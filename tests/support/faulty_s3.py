@@ -119,7 +119,7 @@ async def faulty_s3(behind: str) -> AsyncIterator[FaultyS3]:
     proxy = FaultyS3(behind)
     app = web.Application(client_max_size=1024**3)
     app.router.add_route("*", "/{path:.*}", proxy.answer)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)  # what hangs would hang for a minute
     async with aiohttp.ClientSession(auto_decompress=False) as proxy.session:
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
