@@ -10,14 +10,36 @@ import pytest
 
 from danqing_server.settings.server import Settings
 from danqing_server.supervision.embedded.servers import free_port
-from tests.support.servers import RunningServer, run_mongod, run_redis, run_sandbox, run_slow_mongod
+from tests.support.installed import looked_for_once
+from tests.support.memory import SMALL_JOURNAL, in_memory
+from tests.support.servers import RunningServer, run_mongod, run_redis, run_sandbox
 from tests.support.system import MakeSettings, settings_for
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share what is made for their module together: each process of a run would make it anew."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None and any(_of_the_module(item)):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+def _of_the_module(item: pytest.Item) -> Iterator[bool]:
+    known = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    for definitions in known.values():
+        yield definitions[-1].scope == "module" and not definitions[-1].argname.startswith("_xunit")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _installed() -> Iterator[None]:
+    with looked_for_once():
+        yield
 
 
 @pytest.fixture(scope="session")
 def shared_mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """The run's mongod. Do not kill it: `own_mongod` is for that."""
-    with run_mongod(tmp_path_factory.mktemp("mongod")) as server:
+    with in_memory(tmp_path_factory.mktemp("mongod")) as folder, run_mongod(folder, *SMALL_JOURNAL) as server:
         yield server
 
 
@@ -77,7 +99,7 @@ def redis_prefix() -> str:
 @pytest.fixture
 def own_mongod(tmp_path: Path) -> Iterator[RunningServer]:
     """A mongod that this test may kill, pause and restart."""
-    with run_mongod(tmp_path) as server:
+    with in_memory(tmp_path) as folder, run_mongod(folder, *SMALL_JOURNAL) as server:
         yield server
 
 
@@ -91,8 +113,9 @@ def own_redis(tmp_path: Path) -> Iterator[RunningServer]:
 @pytest.fixture(scope="module")
 def slow_mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A mongod that can be made slow, and be held up (MongoDB's own test commands)."""
-    with run_slow_mongod(tmp_path_factory.mktemp("mongod")) as running:
-        yield running
+    arguments = (*SMALL_JOURNAL, "--setParameter", "enableTestCommands=1")
+    with in_memory(tmp_path_factory.mktemp("mongod")) as folder, run_mongod(folder, *arguments) as server:
+        yield server
 
 
 @pytest.fixture

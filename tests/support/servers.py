@@ -24,7 +24,6 @@ __all__ = [
     "run_mongod",
     "run_redis",
     "run_sandbox",
-    "run_slow_mongod",
     "running",
     "wait_until",
 ]
@@ -167,22 +166,14 @@ def run_embedded(server: EmbeddedServer) -> Iterator[RunningServer]:
 
 
 @contextmanager
-def run_mongod(directory: Path) -> Iterator[RunningServer]:
-    """Run a real mongod, its files in *directory*, while the block lasts."""
-    with _on_a_free_port(lambda port: mongod(directory / "mongodb", port)) as server:
-        yield server
+def run_mongod(directory: Path, *more: str) -> Iterator[RunningServer]:
+    """Run a real mongod, its files in *directory*, with *more* arguments, while the block lasts."""
 
-
-@contextmanager
-def run_slow_mongod(directory: Path) -> Iterator[RunningServer]:
-    """Run a mongod that can be made slow, and be held up (MongoDB's own test commands), while the block lasts."""
-
-    def command(port: int) -> EmbeddedServer:
+    def described(port: int) -> EmbeddedServer:
         server = mongod(directory / "mongodb", port)
-        argv = (*server.command.argv, "--setParameter", "enableTestCommands=1")
-        return attrs.evolve(server, command=attrs.evolve(server.command, argv=argv))
+        return attrs.evolve(server, command=attrs.evolve(server.command, argv=(*server.command.argv, *more)))
 
-    with _on_a_free_port(command) as server:
+    with _on_a_free_port(described) as server:
         yield server
 
 

@@ -63,7 +63,7 @@ from danqing_server.http.routing import declared_routes
 from danqing_server.ids import new_token
 from danqing_server.settings.server import Settings
 
-__all__ = ["create_app", "listen"]
+__all__ = ["create_app", "fit", "listen"]
 
 _DOORS = (
     a1111_images,
@@ -121,8 +121,7 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
     """
     app: Sanic[Any, Any] = Sanic(
         f"danqing-{new_token(5)}",  # Sanic wants a new name for every application of a process
-        config=_config(settings),
-        ctx=_shared(settings),
+        config=Config(env_prefix=None),
         error_handler=Edge(Doors((DOOR, ark.DOOR, a1111.DOOR))),
         request_class=ApiRequest,
         dumps=dump_json,
@@ -136,13 +135,18 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
             app.blueprint(module.routes)
         app.blueprint(docs_pages.routes)
         app.blueprint(docs_pages.document_routes)
-        app.ctx.document = docs_pages.OpenApiDocument()
         if settings.studio:
             app.blueprint(sessions.routes)
             app.blueprint(studio_pages.routes)
-            app.ctx.studio = studio_pages.StudioFolder()
     declared_routes(app)
+    fit(app, settings)
     return app
+
+
+def fit(app: Sanic[Any, Any], settings: Settings) -> None:
+    """Have *app* go by *settings*, which ask for the routes that it has; nothing is shared with what it was."""
+    app.config.update(_bounds(settings))
+    app.ctx = _shared(settings)
 
 
 async def listen(app: Sanic[Any, Any], listening: socket) -> Any:
@@ -158,24 +162,22 @@ async def listen(app: Sanic[Any, Any], listening: socket) -> Any:
     )
 
 
-def _config(settings: Settings) -> Config:
-    return Config(
-        {
-            "ACCESS_LOG": False,
-            "BODY_STEP_S": BODY_STEP_S,
-            "AUTO_EXTEND": False,
-            "FALLBACK_ERROR_FORMAT": "json",
-            "HEARTBEAT_S": HEARTBEAT_S,
-            "KEEP_ALIVE_TIMEOUT": KEEP_ALIVE_S,
-            "MOTD": False,
-            "REQUEST_MAX_HEADER_SIZE": LARGEST_HEAD_BYTES,
-            "REQUEST_MAX_SIZE": _largest_body_bytes(settings),
-            "REQUEST_TIMEOUT": REQUEST_TIMEOUT_S,
-            "RESPONSE_TIMEOUT": RESPONSE_TIMEOUT_S,
-            "UNREAD_S": UNREAD_S,
-        },
-        env_prefix=None,
-    )
+def _bounds(settings: Settings) -> dict[str, Any]:
+    """Return Sanic's own settings, and those that our connections look for beside them."""
+    return {
+        "ACCESS_LOG": False,
+        "BODY_STEP_S": BODY_STEP_S,
+        "AUTO_EXTEND": False,
+        "FALLBACK_ERROR_FORMAT": "json",
+        "HEARTBEAT_S": HEARTBEAT_S,
+        "KEEP_ALIVE_TIMEOUT": KEEP_ALIVE_S,
+        "MOTD": False,
+        "REQUEST_MAX_HEADER_SIZE": LARGEST_HEAD_BYTES,
+        "REQUEST_MAX_SIZE": _largest_body_bytes(settings),
+        "REQUEST_TIMEOUT": REQUEST_TIMEOUT_S,
+        "RESPONSE_TIMEOUT": RESPONSE_TIMEOUT_S,
+        "UNREAD_S": UNREAD_S,
+    }
 
 
 def _shared(settings: Settings) -> SimpleNamespace:
@@ -190,6 +192,8 @@ def _shared(settings: Settings) -> SimpleNamespace:
         body_budget=_body_budget(settings),
         health=health.new_round(),
         meters=None,
+        document=docs_pages.OpenApiDocument(),
+        studio=studio_pages.StudioFolder(),
     )
 
 

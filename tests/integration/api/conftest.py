@@ -16,9 +16,10 @@ from multidict import CIMultiDict
 from sanic.http import Stage
 
 from danqing_server.http.services import Services
-from danqing_server.serving.app import create_app, listen
+from danqing_server.serving.app import listen
 from danqing_server.settings.server import Settings
 from danqing_server.telemetry.meters import open_meters
+from tests.support.apps import borrowed_app, start
 from tests.support.contract import Contract
 from tests.support.hanging_up import hang_up
 from tests.support.providers import ScriptedProvider
@@ -111,18 +112,15 @@ async def opened(
     """Yield a client of a running application."""
     meters = open_meters({}) if settings.metrics else None
     running = running_system(settings, [provider], workers=workers, dead_after_s=dead_after_s, meters=meters)
-    async with running as system:
-        app = create_app(settings)
+    async with running as system, borrowed_app(settings) as app:
         app.ctx.services = system.services
         if system.watched is not None:
             app.ctx.meters, app.ctx.scrape = meters, system.watched.scrape
-        app.config.TOUCHUP = False  # Sanic rewrites its own classes for one application, and here are many
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
         server = await listen(app, listening)
         assert server is not None
-        await server.startup()
-        await server.before_start()
+        await start(app, server)
         async with aiohttp.ClientSession(skip_auto_headers=["Accept-Language"]) as session:
             try:
                 contract = Contract.of(app) if settings.serves_api else None
