@@ -32,7 +32,8 @@ TESTED = $(BIN)/pytest -n 4 --dist loadgroup -rs
 
 # Most of them wait for half of their time: six at once keep two cores busy.
 test: .venv/.developing ## install what the tests need and pass them
-	@$(TESTED) -n 6 -m "not clients and not kills and not processes and not schema and not browser"
+	@$(TESTED) -n 6 -p no:schemathesis --ignore tests/browser --ignore tests/integration/api/test_schemathesis.py \
+	  -m "not clients and not kills and not processes and not schema"
 
 test-clients: .venv/.developing ## let the services' official client libraries ask our simulators, and clients ours
 	@$(TESTED) -m clients
