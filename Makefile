@@ -30,10 +30,12 @@ unexport PYTHONDONTWRITEBYTECODE
 # More workers than cores: most of their time is waiting. What was skipped is told.
 TESTED = $(BIN)/pytest -n 4 --dist loadgroup -rs
 
-# Most of them wait for half of their time: six at once keep two cores busy.
+# Each process of a run collects all of it, so that the unit tests, which are most, have two of their own. The others wait
+# for half of their time: six at once keep two cores busy. All are run, whichever fail.
 test: .venv/.developing ## install what the tests need and pass them
-	@$(TESTED) -n 6 -p no:schemathesis --ignore tests/browser --ignore tests/integration/api/test_schemathesis.py \
-	  -m "not clients and not kills and not processes and not schema"
+	@$(BIN)/pytest -n 2 -rs tests/unit -m "not processes"; unit=$$?; \
+	$(TESTED) -n 6 -p no:schemathesis --ignore tests/integration/api/test_schemathesis.py tests/integration \
+	  -m "not clients and not kills and not processes and not schema" && exit $$unit
 
 test-clients: .venv/.developing ## let the services' official client libraries ask our simulators, and clients ours
 	@$(TESTED) -m clients
@@ -81,7 +83,7 @@ check: .venv/.developing ## format, lint, types, layers, unit tests
 	@$(BIN)/mypy
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest tests/unit
+	@$(BIN)/pytest -n 2 tests/unit
 	@$(MAKE) --no-print-directory types
 
 # Node.js is for this check alone; what runs needs none.
