@@ -32,11 +32,9 @@ async def borrowed_app(settings: Settings) -> AsyncIterator[Sanic[Any, Any]]:
     else:
         app = create_app(settings)
         app.config.TOUCHUP = False  # Sanic rewrites its own classes for one application, and here are many
-    try:
-        yield app
-    finally:
-        app.ctx = SimpleNamespace()
-        alike.append(app)
+    yield app
+    app.ctx = SimpleNamespace()
+    alike.append(app)  # one whose test failed is not used again
 
 
 async def start(app: Sanic[Any, Any], server: Any) -> None:

@@ -29,8 +29,8 @@ from tests.support.proxy import running_proxy
 from tests.support.system import HASTY, MakeSettings, running_system
 from tests.unit.assets.pictures import picture
 
-BODY = picture("png", 900, 700, compress_level=1)
-OTHER = picture("png", 901, 701, compress_level=1)
+BODY = picture("png", 900, 700)
+OTHER = picture("png", 901, 701)
 LIMITS = DownloadLimits(max_bytes=64 * 1024 * 1024, stall_s=1.0, total_s=10.0)
 
 

@@ -30,8 +30,8 @@ from tests.unit.assets.pictures import picture
 
 pytestmark = pytest.mark.kills
 
-BODY = picture("png", 500, 400, compress_level=1)
-OTHER = picture("png", 501, 401, compress_level=1)
+BODY = picture("png", 500, 400)
+OTHER = picture("png", 501, 401)
 LIMITS = DownloadLimits(max_bytes=8 * 1024 * 1024, stall_s=5.0, total_s=30.0)
 PIECE_BYTES = 20_000
 
