@@ -11,8 +11,8 @@ import pytest
 from danqing_server.settings.server import Settings
 from danqing_server.supervision.embedded.servers import free_port
 from tests.support.installed import looked_for_once
-from tests.support.memory import SMALL_JOURNAL, in_memory
-from tests.support.servers import RunningServer, run_mongod, run_redis, run_sandbox
+from tests.support.memory import run_mongod_in_memory
+from tests.support.servers import RunningServer, run_redis, run_sandbox
 from tests.support.system import MakeSettings, settings_for
 
 
@@ -39,7 +39,7 @@ def _installed() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def shared_mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """The run's mongod. Do not kill it: `own_mongod` is for that."""
-    with in_memory(tmp_path_factory.mktemp("mongod")) as folder, run_mongod(folder, *SMALL_JOURNAL) as server:
+    with run_mongod_in_memory(tmp_path_factory.mktemp("mongod")) as server:
         yield server
 
 
@@ -99,7 +99,7 @@ def redis_prefix() -> str:
 @pytest.fixture
 def own_mongod(tmp_path: Path) -> Iterator[RunningServer]:
     """A mongod that this test may kill, pause and restart."""
-    with in_memory(tmp_path) as folder, run_mongod(folder, *SMALL_JOURNAL) as server:
+    with run_mongod_in_memory(tmp_path) as server:
         yield server
 
 
@@ -113,8 +113,8 @@ def own_redis(tmp_path: Path) -> Iterator[RunningServer]:
 @pytest.fixture(scope="module")
 def slow_mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A mongod that can be made slow, and be held up (MongoDB's own test commands)."""
-    arguments = (*SMALL_JOURNAL, "--setParameter", "enableTestCommands=1")
-    with in_memory(tmp_path_factory.mktemp("mongod")) as folder, run_mongod(folder, *arguments) as server:
+    folder = tmp_path_factory.mktemp("mongod")
+    with run_mongod_in_memory(folder, "--setParameter", "enableTestCommands=1") as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""Folders in memory, for servers whose files no test looks at: most of their time is a disk's that has to sync."""
+"""A mongod whose files are in memory: no test looks at them, and most of its time is a disk's that has to sync."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["SMALL_JOURNAL", "in_memory"]
+from tests.support.servers import RunningServer, run_mongod
+
+__all__ = ["run_mongod_in_memory"]
 
 SMALL_JOURNAL = ("--wiredTigerEngineConfigString", "log=(file_max=20MB)")
-"""For a mongod: three files of 20 MB, not of 100 MB."""
+"""Three files of 20 MB, not of 100 MB."""
 
 SHARED_MEMORY = Path("/dev/shm")
 LEAST_FREE_BYTES = 6 * 1024**3
@@ -21,8 +23,14 @@ _PREFIX = "danqing-tests-"
 
 
 @contextmanager
-def in_memory(otherwise: Path) -> Iterator[Path]:
-    """Yield a new folder in memory while the block lasts; *otherwise* where there is none, or not much of it."""
+def run_mongod_in_memory(otherwise: Path, *more: str) -> Iterator[RunningServer]:
+    """Run a real mongod, with *more* arguments, while the block lasts; for want of memory it has *otherwise*."""
+    with _in_memory(otherwise) as folder, run_mongod(folder, *SMALL_JOURNAL, *more) as server:
+        yield server
+
+
+@contextmanager
+def _in_memory(otherwise: Path) -> Iterator[Path]:
     if _free_bytes() < LEAST_FREE_BYTES:
         yield otherwise
         return
