@@ -159,3 +159,22 @@ class TestBatch:
 def _address(redis: RedisConnection) -> str:
     known = redis.hot.connection_pool.connection_kwargs
     return f"{known['host']}:{known['port']}"
+
+
+class TestCancelled:
+    """Who is cancelled while it asks Redis is cancelled, at whichever step that is."""
+
+    async def test_at_any_step_of_a_command(self, redis: RedisConnection) -> None:
+        """While it sends, too: a loop that is stopped would go on, until it is stopped again."""
+        await hot(redis).ping()
+        steps = 0
+        while True:
+            asking = asyncio.create_task(hot(redis).ping())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            if not asking.cancel():
+                break
+            await asyncio.wait({asking})
+            assert asking.cancelled(), steps
+            steps += 1
+        assert steps > 1

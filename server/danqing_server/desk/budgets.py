@@ -299,7 +299,8 @@ class Budgets:
     async def _forget_all(self) -> None:
         while self._stored:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), FORGET_AFTER_S)
+                async with asyncio.timeout(FORGET_AFTER_S):
+                    await self._closing.wait()
             with suppress(StoreUnavailable):
                 for counter in list(self._stored):
                     await self._forget(counter)

@@ -256,7 +256,8 @@ class Outlet:
     async def _clear_all(self) -> None:
         while self._told:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), self.clear_every_s)
+                async with asyncio.timeout(self.clear_every_s):
+                    await self._closing.wait()
             await self._clear()
 
     async def _clear(self) -> None:

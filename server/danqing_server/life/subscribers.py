@@ -183,7 +183,8 @@ class Gathering:
     async def _gather(self) -> None:
         if len(self._waiting) < LARGEST_BATCH and not self._closing.is_set():
             try:
-                await asyncio.wait_for(self._closing.wait(), self.gather_s)
+                async with asyncio.timeout(self.gather_s):
+                    await self._closing.wait()
             except TimeoutError:
                 return
 

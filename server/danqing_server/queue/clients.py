@@ -7,7 +7,8 @@ the first operation.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -22,10 +23,13 @@ from redis.asyncio import (
     UnixDomainSocketConnection,
 )
 from redis.asyncio.cluster import ClusterNode
-from redis.asyncio.connection import RedisSSLContext
+from redis.asyncio.connection import AbstractConnection, RedisSSLContext
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool, SentinelManagedConnection
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
+from redis.exceptions import ConnectionError as ConnectionLost
+from redis.exceptions import TimeoutError as TimedOut
 
 from danqing_server.settings.redis_urls import RedisAddress
 
@@ -37,11 +41,56 @@ HOT_CONNECTIONS = 32
 CLUSTER_CONNECTIONS = 1024  # to each node; one more would not wait, as it does at the other kinds, but fail
 LONGEST_WAIT_S = 1.0
 BLOCKING_TIMEOUT_S = LONGEST_WAIT_S + 4
+DRIVER = DriverInfo()  # redis-py would look into its installed files for each connection
 
 Client: TypeAlias = Redis | RedisCluster
 
 
-class _TLSConnection(SSLConnection):
+class _Prompt(AbstractConnection):
+    """A connection on which who is cancelled while it sends is cancelled.
+
+    redis-py 8.1 sends by `asyncio.wait_for`: a task and two turns of the loop more for each command, and with
+    Python 3.11 the cancellation is lost where the command goes out in the same moment
+    (github.com/python/cpython/issues/86296 and a trial, 2026-12-01).
+    """
+
+    async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
+        if not self.is_connected:
+            await self.connect_check_health(check_health=False)
+        if check_health:
+            await self.check_health()  # type: ignore[no-untyped-call] # redis-py's own
+        whole = command.encode() if isinstance(command, str) else command
+        try:
+            writer = self._writer
+            if writer is None:
+                raise ConnectionLost("another user of the connection closed it")
+            async with asyncio.timeout(self.socket_timeout):
+                writer.writelines([whole] if isinstance(whole, bytes) else whole)
+                await writer.drain()
+        except TimeoutError:
+            await self.disconnect(nowait=True)
+            raise TimedOut("Timeout writing to socket") from None
+        except OSError as error:
+            await self.disconnect(nowait=True)
+            raise ConnectionLost(f"Error while writing to socket: {error}") from error
+        except BaseException:  # half a command may have been sent
+            await self.disconnect(nowait=True)
+            raise
+
+
+class _TCPConnection(_Prompt, Connection):
+    pass
+
+
+class _SocketConnection(_Prompt, UnixDomainSocketConnection):
+    pass
+
+
+class _SentinelConnection(_Prompt, SentinelManagedConnection):
+    pass
+
+
+class _TLSConnection(_Prompt, SSLConnection):
     """A connection by the *shared* context; redis-py would read the system's authorities for each, 50 ms long."""
 
     def __init__(self, *, shared: RedisSSLContext, **options: Any) -> None:
@@ -49,7 +98,7 @@ class _TLSConnection(SSLConnection):
         self.ssl_context = shared
 
 
-class _SentinelTLSConnection(SentinelManagedConnection, _TLSConnection):
+class _SentinelTLSConnection(_SentinelConnection, _TLSConnection):
     pass
 
 
@@ -95,6 +144,7 @@ def _options(timeout_s: float, username: str | None, password: str | None) -> di
         "socket_connect_timeout": timeout_s,
         "socket_timeout": timeout_s,
         "retry": Retry(NoBackoff(), 0),
+        "driver_info": DRIVER,
     }
 
 
@@ -116,16 +166,16 @@ def _tls_options(address: RedisAddress) -> dict[str, Any]:
 def _pool_of_one(address: RedisAddress, options: dict[str, Any], tls: dict[str, Any]) -> ConnectionPool:
     kind = BlockingConnectionPool if "timeout" in options else ConnectionPool
     if address.path is not None:
-        return kind(connection_class=UnixDomainSocketConnection, path=address.path, **options)
+        return kind(connection_class=_SocketConnection, path=address.path, **options)
     host, port = address.hosts[0]
-    return kind(connection_class=_TLSConnection if tls else Connection, host=host, port=port, **options, **tls)
+    return kind(connection_class=_TLSConnection if tls else _TCPConnection, host=host, port=port, **options, **tls)
 
 
 async def _behind_sentinels(
     stack: AsyncExitStack, address: RedisAddress, options: dict[str, Any], tls: dict[str, Any]
 ) -> Redis:
     own = _options(SENTINEL_TIMEOUT_S, address.sentinel_username, address.sentinel_password)
-    sentinel_class = _TLSConnection if tls else Connection
+    sentinel_class = _TLSConnection if tls else _TCPConnection
     manager = Sentinel([])  # type: ignore[no-untyped-call] # redis-py's own
     await stack.enter_async_context(manager)
     manager.sentinels = [
@@ -133,7 +183,7 @@ async def _behind_sentinels(
         for host, port in address.hosts
     ]
     kind = _SentinelPool if "timeout" in options else SentinelConnectionPool
-    managed_class = _SentinelTLSConnection if tls else SentinelManagedConnection
+    managed_class = _SentinelTLSConnection if tls else _SentinelConnection
     pool = kind(  # type: ignore[no-untyped-call] # redis-py's own
         address.service, manager, connection_class=managed_class, **options, **tls
     )
@@ -147,11 +197,10 @@ def _cluster(address: RedisAddress, options: dict[str, Any], tls: dict[str, Any]
         max_connections=CLUSTER_CONNECTIONS,
         **options,
     )
-    if (
-        tls
-    ):  # the constructor takes no class of connections, and nodes that are found are made with the same options
-        for node in cluster.startup_nodes:
-            node.connection_class = _TLSConnection
-            node.connection_kwargs.update(tls)
-        cluster.connection_kwargs.update(connection_class=_TLSConnection, **tls)
+    # the constructor takes no class of connections, and nodes that are found are made with the same options
+    kind = {"connection_class": _TLSConnection if tls else _TCPConnection}
+    for node in cluster.startup_nodes:
+        node.connection_class = kind["connection_class"]
+        node.connection_kwargs.update(tls)
+    cluster.connection_kwargs.update(**kind, **tls)
     return cluster

@@ -165,7 +165,8 @@ class Child:
         """Start a new run after *delay_s* seconds; a stop that is asked for meanwhile ends the wait."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), delay_s)
+                async with asyncio.timeout(delay_s):
+                    await self._stopping.wait()
                 return
             try:
                 await self.start()

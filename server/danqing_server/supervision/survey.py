@@ -144,7 +144,8 @@ async def ask_survey(command: Sequence[str], environment: Mapping[str, str], *, 
         if process.returncode is None:
             process.kill()
             with suppress(TimeoutError):  # what it started may keep its pipes open
-                await asyncio.wait_for(process.wait(), _GONE_WITHIN_S)
+                async with asyncio.timeout(_GONE_WITHIN_S):
+                    await process.wait()
     try:
         return Survey.from_json(output.decode().strip().rpartition("\n")[2])
     except (ValueError, KeyError, TypeError):

@@ -171,7 +171,8 @@ class Lane:
     async def _wait_for_a_slot(self) -> None:
         self._changed.clear()
         try:
-            await asyncio.wait_for(self._changed.wait(), RECONCILE_EVERY_S)
+            async with asyncio.timeout(RECONCILE_EVERY_S):
+                await self._changed.wait()
         except TimeoutError:
             return
 

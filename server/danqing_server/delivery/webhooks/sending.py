@@ -89,7 +89,8 @@ class Sender:
             await self.directory.in_use.wait()
             await self._send_due()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self.look_every_s)
+                async with asyncio.timeout(self.look_every_s):
+                    await self._wake.wait()
             self._wake.clear()
 
     async def take_in(self, made: Sequence[Delivery]) -> None:
