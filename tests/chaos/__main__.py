@@ -20,7 +20,8 @@ from tests.chaos.traffic import BRIEF, KINDS
 from tests.chaos.verdict import Verdict
 
 NOT_RUN = 2
-_TOPOLOGY_HELP = "three MongoDB members, and this kind of Redis; `machines`: Sentinel on two, which needs root"
+_TOPOLOGY_HELP = """three MongoDB members, and this kind of Redis; `machines`: Sentinel on two, which needs root;
+`bucket`: one of each, and pictures in an S3 that goes wrong"""
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ import attrs
 from tests.chaos.billing import read_bills
 from tests.chaos.clients import Clients, new_session
 from tests.chaos.failovers import failover_figures
-from tests.chaos.faults import LONGEST_CALL_OF_A_SET_S, LONGEST_CALL_S, WEIGHTS, FaultLog, Mayhem
+from tests.chaos.faults import LONGEST_CALL_S, WEIGHTS, FaultLog, Mayhem
 from tests.chaos.ledger import judge_ledger
 from tests.chaos.listening import TARGETS, Listeners, listening
 from tests.chaos.moves import COURSES
@@ -109,7 +109,7 @@ async def run_campaign(campaign: Campaign) -> Verdict:
                 courses=COURSES,
                 kinds=campaign.kinds,
             )
-            log = FaultLog(LONGEST_CALL_OF_A_SET_S if campaign.topology else LONGEST_CALL_S)
+            log = FaultLog(TOPOLOGIES[campaign.topology].longest_call_s if campaign.topology else LONGEST_CALL_S)
             watch = Watch(clients=clients, log=log, task_timeout_s=campaign.task_timeout_s)
             watching = asyncio.create_task(watch.keep())
             try:
@@ -172,6 +172,9 @@ async def calm_down(
     verdict = judge(clients.submissions, bills, log, least_completed)
     judge_spending(verdict, clients.submissions, bills, spend_limit)
     _judge_late(verdict, watch, last_fault_s)
+    gone = [each.task_id for each in accepted if each.gone and each.task_id]
+    for text in await asyncio.to_thread(whole.faults_of_what_is_kept, gone):
+        verdict.break_promise(None, "lost", text)
     await judge_ledger(verdict, whole.mongo_url, whole.base_url, whole.headers)
     await judge_told(verdict, listeners, accepted, whole.mongo_url)
     tell_stories(verdict, bills, log)

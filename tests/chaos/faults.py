@@ -15,6 +15,7 @@ import attrs
 from tests.chaos.whole import Whole, send
 
 __all__ = [
+    "BUCKET_WEIGHTS",
     "FAILOVER_WEIGHTS",
     "LONGEST_CALL_OF_A_SET_S",
     "LONGEST_CALL_S",
@@ -44,6 +45,9 @@ FAILOVER_WEIGHTS: Mapping[str, int] = {**WEIGHTS, "serving": 24, "freeze": 6, "s
 MACHINE_WEIGHTS: Mapping[str, int] = {**FAILOVER_WEIGHTS, "cut": 14, "isolate": 6, "slow": 6}
 """Between two machines: neither reaches the other, nobody reaches one of them, the link between them is slow."""
 
+BUCKET_WEIGHTS: Mapping[str, int] = {**WEIGHTS, "bucket": 30}
+"""Beside an S3: for a while half of what is asked of it goes wrong."""
+
 PAUSE_S = 30.0
 FREEZE_S = 3.0
 CUT_S = (5.0, 40.0)
@@ -57,7 +61,7 @@ STEPS_S = (3600.0, -3600.0)
 
 LEAST_JUMP_S = 0.5
 
-HARMLESS_TO_CALLS = ("redis", "mongod", "freeze", "clock", "stepdown", "failover", "slow")
+HARMLESS_TO_CALLS = ("redis", "mongod", "freeze", "clock", "stepdown", "failover", "slow", "bucket")
 
 
 @attrs.frozen(kw_only=True)
@@ -150,7 +154,7 @@ class Mayhem:
             await self._kill_all()
         elif kind in ("stepdown", "failover"):
             await self._fail_over(kind)
-        elif kind in ("cut", "isolate", "slow"):
+        elif kind in ("cut", "isolate", "slow", "bucket"):
             self._disturb(kind)
         else:
             await self._kill(kind)

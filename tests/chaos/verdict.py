@@ -186,7 +186,9 @@ def _judge_bill(verdict: Verdict, task: Submission, paid: Sequence[Bill], faults
 
 
 def _judge_unaccepted(verdict: Verdict, task: Submission, paid: Sequence[Bill], faults: FaultLog) -> None:
-    verdict.counts["maybe accepted" if task.answer == "maybe" else "refused"] += 1
+    answer = "maybe accepted" if task.answer == "maybe" else "refused"
+    verdict.counts[answer] += 1
+    verdict.kinds[task.kind.name, answer] += 1
     if too_many := limit_broken_by(task, paid, faults):
         verdict.break_promise(task, "billed twice", f"{len(paid)} paid of {task.images}, unaccepted", too_many)
     if paid and task.answer == "refused":

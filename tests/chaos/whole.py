@@ -100,7 +100,7 @@ class Whole:
             self.process = subprocess.Popen(
                 self.argv,
                 cwd=self.directory,
-                env=self._environment(),
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -113,7 +113,9 @@ class Whole:
         """The command that starts the supervisor."""
         return [sys.executable, "-m", "danqing_server", "serve"]
 
-    def _environment(self) -> Mapping[str, str]:
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What the supervisor is started with."""
         return {
             **plain_environment(),
             "CHAOS_ARMED": str(self.armed_path),
@@ -168,6 +170,13 @@ class Whole:
 
     def mend(self) -> None:
         """Let everything through again."""
+
+    def faults_of_what_is_kept(self, gone: Sequence[str]) -> Sequence[str]:
+        """Return in words what is wrong with the files of all tasks, those of the deleted *gone* among them.
+
+        What the clients can see of them is looked at by themselves.
+        """
+        return ()
 
     def set_clock(self, pid: int, offset_s: float) -> None:
         """Let the wall clock of a serving process be off by *offset_s* seconds from now on."""
