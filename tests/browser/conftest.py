@@ -23,7 +23,9 @@ import pytest_asyncio
 from tests.support.examples import starting
 
 async_api = pytest.importorskip("playwright.async_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# The first has no windows to draw about each page, which is most of what the others do here.
+CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, CHROMIUMS)), None)
 PATIENCE_MS = 15_000
 LAN_HOST = "danqing.test"
 """Leads to this machine, by a name that browsers do not trust as they do loopback's."""
