@@ -5,8 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from danqing_server.settings.server import Settings
 from danqing_server.supervision.embedded.servers import free_port
@@ -72,10 +74,18 @@ def sandbox_url(sandbox: RunningServer) -> str:
     return sandbox.url
 
 
+@pytest.fixture(scope="session")
+def tidying(shared_mongod: RunningServer) -> Iterator[MongoClient[Any]]:
+    """What takes a test's database away: a new one costs the more the more there are."""
+    with MongoClient[Any](shared_mongod.url) as client:
+        yield client
+
+
 @pytest.fixture
-def mongo_url(shared_mongod: RunningServer) -> str:
+def mongo_url(shared_mongod: RunningServer, database_name: str, tidying: MongoClient[Any]) -> Iterator[str]:
     """The URL of the run's MongoDB, without a database."""
-    return shared_mongod.url
+    yield shared_mongod.url
+    tidying.drop_database(database_name)
 
 
 @pytest.fixture
