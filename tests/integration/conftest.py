@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from danqing_server.settings.server import Settings
 from danqing_server.supervision.embedded.servers import free_port
 from tests.support.installed import looked_for_once
-from tests.support.memory import run_mongod_in_memory
+from tests.support.memory import run_small_mongod
 from tests.support.servers import RunningServer, run_redis, run_sandbox
 from tests.support.system import MakeSettings, settings_for
 
@@ -41,7 +41,7 @@ def _installed() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def shared_mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """The run's mongod. Do not kill it: `own_mongod` is for that."""
-    with run_mongod_in_memory(tmp_path_factory.mktemp("mongod")) as server:
+    with run_small_mongod(tmp_path_factory.mktemp("mongod")) as server:
         yield server
 
 
@@ -109,7 +109,7 @@ def redis_prefix() -> str:
 @pytest.fixture
 def own_mongod(tmp_path: Path) -> Iterator[RunningServer]:
     """A mongod that this test may kill, pause and restart."""
-    with run_mongod_in_memory(tmp_path) as server:
+    with run_small_mongod(tmp_path) as server:
         yield server
 
 
@@ -124,7 +124,7 @@ def own_redis(tmp_path: Path) -> Iterator[RunningServer]:
 def slow_mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A mongod that can be made slow, and be held up (MongoDB's own test commands)."""
     folder = tmp_path_factory.mktemp("mongod")
-    with run_mongod_in_memory(folder, "--setParameter", "enableTestCommands=1") as server:
+    with run_small_mongod(folder, "--setParameter", "enableTestCommands=1") as server:
         yield server
 
 

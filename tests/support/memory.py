@@ -1,4 +1,7 @@
-"""A mongod whose files are in memory: no test looks at them, and most of its time is a disk's that has to sync."""
+"""Where the tests keep their files: in memory, where there is enough of it.
+
+No test looks at a disk. Syncing one takes time, and where it stalls for a second a server looks as if it were gone.
+"""
 
 from __future__ import annotations
 
@@ -12,47 +15,37 @@ from pathlib import Path
 
 from tests.support.servers import RunningServer, run_mongod
 
-__all__ = ["run_mongod_in_memory"]
-
-SMALL_JOURNAL = ("--wiredTigerEngineConfigString", "log=(file_max=20MB)")
-"""Three files of 20 MB, not of 100 MB."""
+__all__ = ["make_folder_in_memory", "run_small_mongod"]
 
 SHARED_MEMORY = Path("/dev/shm")
-LEAST_FREE_BYTES = 6 * 1024**3
+LEAST_FREE_BYTES = 8 * 1024**3
 _PREFIX = "danqing-tests-"
 
 
 @contextmanager
-def run_mongod_in_memory(otherwise: Path, *more: str) -> Iterator[RunningServer]:
-    """Run a real mongod, with *more* arguments, while the block lasts; for want of memory it has *otherwise*."""
-    with _in_memory(otherwise) as folder, run_mongod(folder, *SMALL_JOURNAL, *more) as server:
+def run_small_mongod(directory: Path, *more: str) -> Iterator[RunningServer]:
+    """Run a mongod with three files of 20 MB for its journal, not of 100, and with *more* arguments."""
+    with run_mongod(directory, "--wiredTigerEngineConfigString", "log=(file_max=20MB)", *more) as server:
         yield server
 
 
-@contextmanager
-def _in_memory(otherwise: Path) -> Iterator[Path]:
-    if _free_bytes() < LEAST_FREE_BYTES:
-        yield otherwise
-        return
-    _clear_up()
-    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=SHARED_MEMORY))
+def make_folder_in_memory() -> Path | None:
+    """Return a new folder for the files of a run; None where memory is short, or no program can be run from it.
+
+    Those that runs left which were killed, or failed, are removed.
+    """
     try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if _free_bytes() < LEAST_FREE_BYTES or os.statvfs(SHARED_MEMORY).f_flag & os.ST_NOEXEC:
+            return None
+        for folder in SHARED_MEMORY.glob(f"{_PREFIX}*"):
+            pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+            if not Path("/proc", pid).exists():
+                shutil.rmtree(folder, ignore_errors=True)
+        return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=SHARED_MEMORY))
+    except OSError:
+        return None
 
 
 def _free_bytes() -> int:
-    try:
-        known = re.search(r"^MemAvailable:\s+(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)
-        return min(int(known[1]) * 1024 if known else 0, shutil.disk_usage(SHARED_MEMORY).free)
-    except OSError:
-        return 0
-
-
-def _clear_up() -> None:
-    """Remove what runs left that were killed."""
-    for folder in SHARED_MEMORY.glob(f"{_PREFIX}*"):
-        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if not Path("/proc", pid).exists():
-            shutil.rmtree(folder, ignore_errors=True)
+    known = re.search(r"^MemAvailable:\s+(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    return min(int(known[1]) * 1024 if known else 0, shutil.disk_usage(SHARED_MEMORY).free)

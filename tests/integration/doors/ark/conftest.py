@@ -41,6 +41,7 @@ async def api(open_api: Open, ark: RunningServer) -> AsyncIterator[Client]:
         DANQING_DEFAULT_PROVIDER="volcengine",
         DANQING_SANDBOX_URL=ark.url,
         DANQING_VOLCENGINE_VIDEO_POLL_EVERY="0.1",
+        DANQING_STOP_GRACE="0.1",  # no test ends with a film that it waits for
     ) as client:
         yield client
 
