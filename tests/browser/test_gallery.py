@@ -10,9 +10,11 @@ from typing import Any
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage, Studio, Watched
+from tests.support.system import until
 
 IMAGE = {"type": "image", "model": "doubao-seedream-4-0-250828"}
 FILM = "doubao-seedance-1-0-pro-250528"
+WHOLE_PICTURES = re.compile(r"/assets/[^?]+$")
 ALL_SEEN = "() => [...document.querySelectorAll('dialog img.compare-picture')].every((each) => each.naturalWidth)"
 
 
@@ -203,6 +205,27 @@ class TestViewer:
         assert (await picture.bounding_box())["width"] > before * 2
         await page.keyboard.press("0")
         assert abs((await picture.bounding_box())["width"] - before) < 1
+
+    async def test_who_leafs_on_fetches_nothing_more_of_what_was_left(
+        self, studio: Studio, open_page: OpenPage
+    ) -> None:
+        """On a slow line: where one stops, that picture and its neighbours are all that is on its way."""
+        ids = await paint(studio, "leafed", 7)
+        page = await open_page(None)
+        under_way: set[str] = set()
+        page.on("request", lambda one: under_way.add(one.url))
+        page.on("requestfailed", lambda one: under_way.discard(one.url))
+        await page.context.route(WHOLE_PICTURES, lambda _route: None)  # they never come
+
+        def coming() -> set[int]:
+            whole = [url for url in under_way if WHOLE_PICTURES.search(url)]
+            return {at for at, id_ in enumerate(ids) if any(id_.partition("/")[0] in url for url in whole)}
+
+        await page.goto(f"/studio/gallery?q=leafed&picture={ids[0]}")
+        for at in range(5):
+            await until(lambda following=at + 1: following in coming(), what="the next one's being fetched ahead")
+            await page.keyboard.press("ArrowRight")
+        await until(lambda: coming() - {0} == {4, 5, 6}, what="the end of what was left")
 
     async def test_settings_are_read_and_the_form_stays(self, studio: Studio, open_page: OpenPage) -> None:
         """What one was writing is still there."""

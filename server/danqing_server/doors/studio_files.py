@@ -46,7 +46,7 @@ _TEMPLATE = r"`(?:\\.|[^`\\$]|\$(?!\{)|\$\{(?:[^{}`]|\{[^{}`]*\}|`(?:[^`$]|\$\{[
 _PATTERN = r"""(?<=[(,=:!&|?\[ ])/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\['"`])+/[a-z]*"""
 _KEPT = rf"{QUOTED}|{_TEMPLATE}|{_PATTERN}"
 _REMARK = r"[ ]*//[ ].*"
-_SPACES = re.compile(rf"({_KEPT})|{_REMARK}|[ ]*([{{}}()\[\],;:?=<>&|*/!])[ ]*")
+_SPACES = re.compile(rf"({_KEPT})|{_REMARK}|(?<=\bfrom)[ ](?=')|[ ]*([{{}}()\[\],;:?=<>&|*/!])[ ]*")
 _UNKNOWN = re.compile(rf"{_KEPT}|{_REMARK}|[ ]/[ ]")
 _STYLE_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _STYLE_SPACES = re.compile(r"[ ]*([{};,>])[ ]*|(:)[ ]+")

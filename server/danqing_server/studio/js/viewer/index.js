@@ -105,7 +105,15 @@ export default function Viewer() {
   const place = all.indexOf(id) + 1;
   useEffect(() => {
     announce(t('viewer.place', { place, count: all.length }));
-    for (const near of [all[place], all[place - 2]]) if (near) rowFor(near).then((found) => found?.kind === 'image' && void (new Image().src = found.path), () => {});
+    const ahead = [new Image(), new Image()];
+    const soon = setTimeout(() => ahead.forEach((image, at) => {
+      const near = all[place - 2 * at];
+      if (near) rowFor(near).then((found) => found?.kind === 'image' && void (image.src = found.path), () => {});
+    }), 250);
+    return () => {
+      clearTimeout(soon);
+      for (const image of ahead) image.src = '';
+    };
   }, [id]);
   /** @param {number} by */
   const onStep = (by) => step(id, by);
