@@ -10,8 +10,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -33,6 +35,7 @@ WRITING = (Fault.SLOW_DOWN, Fault.DENIED, Fault.SKEWED, Fault.HANGING, Fault.UNH
 READING = (*WRITING, Fault.GONE, Fault.SHORT, Fault.CUT)
 ERASED_WITHIN_S = 120.0
 VERIFIED_WITHIN_S = 600.0
+STARTED_WITHIN_S = 30.0
 
 
 @attrs.define(kw_only=True)
@@ -101,13 +104,19 @@ def running_beside_bucket(directory: Path, **variables: str) -> Iterator[BucketW
 @contextmanager
 def _in_a_thread(bucket: RunningServer) -> Iterator[FaultyS3]:
     """Yield a proxy with a loop of its own: who waits for the system to start keeps the run's from turning."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="bucket", daemon=True)
+    there: Future[tuple[FaultyS3, Callable[[], object]]] = Future()
+
+    async def serve() -> None:
+        ending = asyncio.Event()
+        async with faulty_s3(bucket.url) as proxy:
+            there.set_result((proxy, partial(asyncio.get_running_loop().call_soon_threadsafe, ending.set)))
+            await ending.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="bucket", daemon=True)
     thread.start()
-    proxy = faulty_s3(bucket.url)
+    proxy, end = there.result(timeout=STARTED_WITHIN_S)
     try:
-        yield asyncio.run_coroutine_threadsafe(proxy.__aenter__(), loop).result()
+        yield proxy
     finally:
-        asyncio.run_coroutine_threadsafe(proxy.__aexit__(None, None, None), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
+        end()
         thread.join()
