@@ -32,7 +32,9 @@ def converted(body: bytes, wanted: str, *, max_pixels: int) -> bytes:
             picture.load()
             fit = _fit(turned(plain(picture), picture), wanted)
             fit.save(made, FORMATS[wanted], quality=QUALITY, icc_profile=_profile_of(picture, fit.mode))
-        except (OSError, ValueError, SyntaxError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # Pillow's decoders raise anything on damaged bytes, AVIF's RuntimeError
             raise PictureRejected(str(error), code="not_a_picture") from error
         return made.getvalue()
 

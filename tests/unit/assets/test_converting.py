@@ -6,6 +6,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from danqing_server.assets.converting import FORMATS, converted
+from danqing_server.errors import PictureRejected
+from tests.unit.assets.pictures import picture
 
 MOST_PIXELS = 1_000_000
 
@@ -79,3 +81,19 @@ class TestConverting:
         corner = as_seen(body, wanted).convert("RGBA").getpixel((3, 3))
         assert isinstance(corner, tuple)
         assert corner == (255, 255, 255, 255) if wanted == "jpeg" else corner[3] == 0
+
+
+class TestDamaged:
+    @pytest.mark.parametrize("format_", ["avif", "gif", "webp"])
+    def test_it_is_refused_whatever_its_decoder_raises(self, format_: str) -> None:
+        """Any byte of it wrong: it is shown as well as can be, or rejected. AVIF has an error of its own."""
+        whole = picture(format_, 32, 24)
+        rejected = 0
+        for at in range(len(whole)):
+            body = bytearray(whole)
+            body[at] ^= 0xFF
+            try:
+                converted(bytes(body), "png", max_pixels=MOST_PIXELS)
+            except PictureRejected:
+                rejected += 1
+        assert rejected
