@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -44,6 +45,7 @@ _PERMANENT_KINDS = (
     PreconditionError,
     UnknownConfigurationKeyError,
 )
+_CODE = re.compile(r"<Code>([A-Za-z]{1,64})</Code>")
 
 
 @contextmanager
@@ -52,11 +54,20 @@ def storage_failures(action: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # obstore's own carry no number, and a text of pages that holds keys.
-        reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        reason = os.strerror(error.errno) if error.errno else _told(error)  # obstore's own carry no number
         raise StorageUnavailable(f"{action}: {reason}", permanent=error.errno in _PERMANENT_NUMBERS) from error
     except MemoryError as error:
         raise StorageUnavailable(f"{action}: out of memory") from error
     except BaseError as error:
         permanent = isinstance(error, _PERMANENT_KINDS)
-        raise StorageUnavailable(f"{action}: {type(error).__name__}", permanent=permanent) from error
+        raise StorageUnavailable(f"{action}: {_told(error)}", permanent=permanent) from error
+
+
+def _told(error: Exception) -> str:
+    """Return the kind of an error of obstore, with S3's code where its text of pages, which holds keys, has one.
+
+    The code says what the kind does not: a `FileNotFoundError` may be `NoSuchBucket`, a `PermissionDeniedError`
+    `RequestTimeTooSkewed`.
+    """
+    found = _CODE.search(str(error))
+    return type(error).__name__ + (f" ({found[1]})" if found else "")

@@ -77,6 +77,7 @@ class TestBucket:
         [
             ("403 Forbidden", "AccessDenied"),
             ("403 Forbidden", "InvalidAccessKeyId"),
+            ("403 Forbidden", "RequestTimeTooSkewed"),
             ("401 Unauthorized", "Unauthorized"),
             ("404 Not Found", "NoSuchBucket"),
             ("400 Bad Request", "ExpiredToken"),
@@ -85,7 +86,7 @@ class TestBucket:
     async def test_rights_and_a_missing_bucket_can_be_mended(
         self, tmp_path: Path, session: aiohttp.ClientSession, serve: Serve, status: str, code: str
     ) -> None:
-        """Nothing of the answer, which names keys, is in the message."""
+        """Nothing of the answer, which names keys, is in the message, but for its code."""
         body = f"<Error><Code>{code}</Code><Message>secret/key</Message></Error>".encode()
         upstream = await serve(respond(body, status, "Content-Type: application/xml"))
         environment = {
@@ -101,3 +102,4 @@ class TestBucket:
                 await assets.keep("t", 0, Source.from_bytes(picture()))
         assert caught.value.permanent is False
         assert "secret" not in str(caught.value)
+        assert f"({code})" in str(caught.value)
