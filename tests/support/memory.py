@@ -24,9 +24,20 @@ _PREFIX = "danqing-tests-"
 
 @contextmanager
 def run_small_mongod(directory: Path, *more: str) -> Iterator[RunningServer]:
-    """Run a mongod with three files of 20 MB for its journal, not of 100, and with *more* arguments."""
-    with run_mongod(directory, "--wiredTigerEngineConfigString", "log=(file_max=20MB)", *more) as server:
-        yield server
+    """Run a mongod with three files of 20 MB for its journal, not of 100, and with *more* arguments.
+
+    Of what a failed run leaves behind in memory its data would be most: of them its log remains.
+    """
+    try:
+        with run_mongod(directory, "--wiredTigerEngineConfigString", "log=(file_max=20MB)", *more) as server:
+            yield server
+    finally:
+        data = directory / "mongodb"
+        for part in (data / "journal", *data.glob("*.wt")):
+            if part.is_dir():
+                shutil.rmtree(part, ignore_errors=True)
+            else:
+                part.unlink(missing_ok=True)
 
 
 def make_folder_in_memory() -> Path | None:
