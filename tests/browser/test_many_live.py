@@ -12,6 +12,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage, Studio
+from tests.browser.measuring import slowness
 from tests.support.examples import starting
 
 TASKS, TYPED_S = 500, 12.0
@@ -56,7 +57,7 @@ class TestManyLive:
                 pass
             await _same_end(page, studio)
         stretches = _scripts_ms(profile)
-        assert max(stretches) < LONGEST_MS, sorted(stretches)[-5:]
+        assert max(stretches) < LONGEST_MS * slowness(), sorted(stretches)[-5:]  # one may be interrupted itself
         assert sorted(stretches)[int(len(stretches) * 0.95)] < MOST_MS
         assert rate <= STREAM_BYTES_PER_S
 
