@@ -168,14 +168,18 @@ def _pool_of_one(address: RedisAddress, options: dict[str, Any], tls: dict[str, 
     if address.path is not None:
         return kind(connection_class=_SocketConnection, path=address.path, **options)
     host, port = address.hosts[0]
-    return kind(connection_class=_TLSConnection if tls else _TCPConnection, host=host, port=port, **options, **tls)
+    return kind(connection_class=_class_over_tcp(tls), host=host, port=port, **options, **tls)
+
+
+def _class_over_tcp(tls: dict[str, Any]) -> type[Connection]:
+    return _TLSConnection if tls else _TCPConnection
 
 
 async def _behind_sentinels(
     stack: AsyncExitStack, address: RedisAddress, options: dict[str, Any], tls: dict[str, Any]
 ) -> Redis:
     own = _options(SENTINEL_TIMEOUT_S, address.sentinel_username, address.sentinel_password)
-    sentinel_class = _TLSConnection if tls else _TCPConnection
+    sentinel_class = _class_over_tcp(tls)
     manager = Sentinel([])  # type: ignore[no-untyped-call] # redis-py's own
     await stack.enter_async_context(manager)
     manager.sentinels = [
@@ -198,9 +202,9 @@ def _cluster(address: RedisAddress, options: dict[str, Any], tls: dict[str, Any]
         **options,
     )
     # the constructor takes no class of connections, and nodes that are found are made with the same options
-    kind = {"connection_class": _TLSConnection if tls else _TCPConnection}
+    connection_class = _class_over_tcp(tls)
     for node in cluster.startup_nodes:
-        node.connection_class = kind["connection_class"]
+        node.connection_class = connection_class
         node.connection_kwargs.update(tls)
-    cluster.connection_kwargs.update(**kind, **tls)
+    cluster.connection_kwargs.update(connection_class=connection_class, **tls)
     return cluster
