@@ -21,7 +21,7 @@ from typing import Any
 import attrs
 
 from danqing_server.supervision.embedded.servers import free_port
-from tests.chaos.whole import ROUTES, Whole
+from tests.chaos.whole import Whole, make_home
 from tests.support.faulty_s3 import Asked, Fault, FaultyS3, faulty_s3
 from tests.support.s3 import BUCKET, client_of, credentials, run_s3
 from tests.support.servers import RunningServer
@@ -92,8 +92,7 @@ def _nothing(_asked: Asked) -> None:
 @contextmanager
 def running_beside_bucket(directory: Path, **variables: str) -> Iterator[BucketWhole]:
     """Run the system beside such an S3 while the block lasts."""
-    directory.mkdir(exist_ok=True)
-    (directory / "danqing.toml").write_text(ROUTES)
+    make_home(directory)
     with run_s3(directory) as bucket, _in_a_thread(bucket) as proxy:
         found = {**variables, **credentials(bucket), "AWS_ENDPOINT_URL": proxy.url}
         whole = BucketWhole(directory=directory, port=free_port(), variables=found, bucket=bucket, proxy=proxy)

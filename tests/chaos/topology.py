@@ -17,7 +17,7 @@ from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
 from danqing_server.supervision.embedded.servers import free_port
-from tests.chaos.whole import ROUTES, Whole
+from tests.chaos.whole import Whole, make_home
 from tests.support.mongo_sets import MongoSet, run_replica_set
 from tests.support.redis_sets import RedisSet, run_cluster, run_sentinels
 from tests.support.servers import RunningServer
@@ -121,8 +121,7 @@ def _living(servers: Sequence[RunningServer | None]) -> list[int]:
 @contextmanager
 def running_topology(kind: str, directory: Path, **variables: str) -> Iterator[TopologyWhole]:
     """Run the system on servers of *kind* while the block lasts."""
-    directory.mkdir(exist_ok=True)
-    (directory / "danqing.toml").write_text(ROUTES)
+    make_home(directory)
     mongo_set = run_replica_set(directory, election_ms=DETECTION_MS)
     with mongo_set as mongo, QUEUES[kind](directory, down_after_ms=DETECTION_MS) as queue:
         found = {**variables, "MONGO_URL": mongo.url, "REDIS_URL": queue.url}

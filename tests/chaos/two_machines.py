@@ -18,7 +18,7 @@ from danqing_server.supervision.embedded.servers import free_port
 from danqing_server.supervision.processes import Command
 from tests.chaos.machines import Machine, Network, running_network
 from tests.chaos.topology import DETECTION_MS, QUEUES, TopologyWhole
-from tests.chaos.whole import ROUTES, Whole, children_of, plain_environment
+from tests.chaos.whole import Whole, children_of, make_home, plain_environment
 from tests.support.mongo_sets import run_replica_set
 from tests.support.servers import RunningServer, answers_http, running
 
@@ -203,8 +203,7 @@ def running_two_machines(kind: str, directory: Path, **variables: str) -> Iterat
 
 def _part(directory: Path, machine: Machine, port: int, variables: Mapping[str, str]) -> OnMachine:
     own = directory / machine.name[-1]
-    own.mkdir(exist_ok=True)
-    (own / "danqing.toml").write_text(ROUTES)
+    make_home(own)
     listening = {**variables, "DANQING_HOST": machine.address}
     return OnMachine(directory=own, port=port, variables=listening, machine=machine)
 

@@ -20,7 +20,7 @@ import attrs
 
 from danqing_server.supervision.embedded.servers import free_port
 
-__all__ = ["ROLES", "ROUTES", "Whole", "children_of", "plain_environment", "running_whole", "send"]
+__all__ = ["ROLES", "Whole", "children_of", "make_home", "plain_environment", "running_whole", "send"]
 
 ROLES: Mapping[str, str] = {
     "serving": "danqing_server.serving",
@@ -243,10 +243,15 @@ def children_of(parent: int) -> list[tuple[int, str]]:
     return sorted(found)
 
 
+def make_home(directory: Path) -> None:
+    """Make the folder that a supervisor is started in, with the run's routes."""
+    directory.mkdir(exist_ok=True)
+    (directory / "danqing.toml").write_text(ROUTES)
+
+
 @contextmanager
 def running_whole(directory: Path, **variables: str) -> Iterator[Whole]:
     """Run a whole system with its files in *directory*, which is made, while the block lasts."""
-    directory.mkdir(exist_ok=True)
-    (directory / "danqing.toml").write_text(ROUTES)
+    make_home(directory)
     with Whole(directory=directory, port=free_port(), variables=variables).running() as whole:
         yield whole
