@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.memory import forget_journal
 from tests.support.serve import Serve
 
 __all__ = ["ROOT", "command_environment", "run_command", "serving", "starting"]
@@ -73,5 +73,5 @@ def starting(
             process.kill()
             process.wait()
         if process.returncode == 0:  # mongod ended in order, and has no need of the 300 MB of each server of a run
-            for journal in cwd.glob("*/mongodb/journal"):
-                shutil.rmtree(journal)
+            for data in cwd.glob("*/mongodb"):
+                forget_journal(data.parent)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.support.servers import RunningServer, run_mongod
 
-__all__ = ["make_folder_in_memory", "run_small_mongod"]
+__all__ = ["forget_journal", "make_folder_in_memory", "run_small_mongod"]
 
 SHARED_MEMORY = Path("/dev/shm")
 LEAST_FREE_BYTES = 16 * 1024**3
@@ -27,18 +27,18 @@ _PREFIX = "danqing-tests-"
 def run_small_mongod(directory: Path, *more: str) -> Iterator[RunningServer]:
     """Run a mongod with three files of 20 MB for its journal, not of 100, and with *more* arguments.
 
-    Of what a failed run leaves behind in memory its data would be most: of them its log remains.
+    Of what a failed run leaves behind in memory they would be most.
     """
     try:
         with run_mongod(directory, "--wiredTigerEngineConfigString", "log=(file_max=20MB)", *more) as server:
             yield server
     finally:
-        data = directory / "mongodb"
-        for part in (data / "journal", *data.glob("*.wt")):
-            if part.is_dir():
-                shutil.rmtree(part, ignore_errors=True)
-            else:
-                part.unlink(missing_ok=True)
+        forget_journal(directory)
+
+
+def forget_journal(directory: Path) -> None:
+    """Remove the journal of a mongod, its files in *directory*, that ended in order or for good."""
+    shutil.rmtree(directory / "mongodb" / "journal", ignore_errors=True)
 
 
 def make_folder_in_memory() -> Path | None:
