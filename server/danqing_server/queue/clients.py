@@ -7,8 +7,7 @@ the first operation.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -19,18 +18,21 @@ from redis.asyncio import (
     Redis,
     RedisCluster,
     Sentinel,
-    SSLConnection,
-    UnixDomainSocketConnection,
 )
 from redis.asyncio.cluster import ClusterNode
-from redis.asyncio.connection import AbstractConnection, RedisSSLContext
+from redis.asyncio.connection import RedisSSLContext
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import SentinelConnectionPool, SentinelManagedConnection
+from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
-from redis.exceptions import ConnectionError as ConnectionLost
-from redis.exceptions import TimeoutError as TimedOut
 
+from danqing_server.queue.sockets import (
+    SentinelConnection,
+    SentinelTLSConnection,
+    SocketConnection,
+    TCPConnection,
+    TLSConnection,
+)
 from danqing_server.settings.redis_urls import RedisAddress
 
 __all__ = ["LONGEST_WAIT_S", "Client", "open_clients"]
@@ -44,62 +46,6 @@ BLOCKING_TIMEOUT_S = LONGEST_WAIT_S + 4
 DRIVER = DriverInfo()  # redis-py would look into its installed files for each connection
 
 Client: TypeAlias = Redis | RedisCluster
-
-
-class _Prompt(AbstractConnection):
-    """A connection on which who is cancelled while it sends is cancelled.
-
-    redis-py 8.1 sends by `asyncio.wait_for`: a task and two turns of the loop more for each command, and with
-    Python 3.11 the cancellation is lost where the command goes out in the same moment
-    (github.com/python/cpython/issues/86296 and a trial, 2026-12-01).
-    """
-
-    async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
-        if not self.is_connected:
-            await self.connect_check_health(check_health=False)
-        if check_health:
-            await self.check_health()  # type: ignore[no-untyped-call] # redis-py's own
-        whole = command.encode() if isinstance(command, str) else command
-        try:
-            writer = self._writer
-            if writer is None:
-                raise ConnectionLost("another user of the connection closed it")
-            async with asyncio.timeout(self.socket_timeout):
-                writer.writelines([whole] if isinstance(whole, bytes) else whole)
-                await writer.drain()
-        except TimeoutError:
-            await self.disconnect(nowait=True)
-            raise TimedOut("Timeout writing to socket") from None
-        except OSError as error:
-            await self.disconnect(nowait=True)
-            raise ConnectionLost(f"Error while writing to socket: {error}") from error
-        except BaseException:  # half a command may have been sent
-            await self.disconnect(nowait=True)
-            raise
-
-
-class _TCPConnection(_Prompt, Connection):
-    pass
-
-
-class _SocketConnection(_Prompt, UnixDomainSocketConnection):
-    pass
-
-
-class _SentinelConnection(_Prompt, SentinelManagedConnection):
-    pass
-
-
-class _TLSConnection(_Prompt, SSLConnection):
-    """A connection by the *shared* context; redis-py would read the system's authorities for each, 50 ms long."""
-
-    def __init__(self, *, shared: RedisSSLContext, **options: Any) -> None:
-        super().__init__(**options)
-        self.ssl_context = shared
-
-
-class _SentinelTLSConnection(_SentinelConnection, _TLSConnection):
-    pass
 
 
 class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
@@ -166,13 +112,13 @@ def _tls_options(address: RedisAddress) -> dict[str, Any]:
 def _pool_of_one(address: RedisAddress, options: dict[str, Any], tls: dict[str, Any]) -> ConnectionPool:
     kind = BlockingConnectionPool if "timeout" in options else ConnectionPool
     if address.path is not None:
-        return kind(connection_class=_SocketConnection, path=address.path, **options)
+        return kind(connection_class=SocketConnection, path=address.path, **options)
     host, port = address.hosts[0]
     return kind(connection_class=_class_over_tcp(tls), host=host, port=port, **options, **tls)
 
 
 def _class_over_tcp(tls: dict[str, Any]) -> type[Connection]:
-    return _TLSConnection if tls else _TCPConnection
+    return TLSConnection if tls else TCPConnection
 
 
 async def _behind_sentinels(
@@ -187,7 +133,7 @@ async def _behind_sentinels(
         for host, port in address.hosts
     ]
     kind = _SentinelPool if "timeout" in options else SentinelConnectionPool
-    managed_class = _SentinelTLSConnection if tls else _SentinelConnection
+    managed_class = SentinelTLSConnection if tls else SentinelConnection
     pool = kind(  # type: ignore[no-untyped-call] # redis-py's own
         address.service, manager, connection_class=managed_class, **options, **tls
     )
