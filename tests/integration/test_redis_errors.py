@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import time
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
-from redis.asyncio.connection import Connection
+import redis as blocking
+from redis.asyncio.connection import Connection, parse_url
+from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import TimeoutError as TimedOut
 
 from danqing_server.clock import Clock
 from danqing_server.errors import QueueUnavailable
 from danqing_server.queue.connection import RedisConnection, connect, translated
 from danqing_server.queue.entries import Entry
 from danqing_server.queue.lanes import Queue
+from danqing_server.queue.sockets import TCPConnection
 from tests.support.servers import RunningServer
 from tests.support.system import until
 
@@ -178,3 +184,65 @@ class TestCancelled:
             assert asking.cancelled(), steps
             steps += 1
         assert steps > 1
+
+
+class TestStandingStill:
+    """A process that did not run for a while takes what came meanwhile; only a server that says nothing is late."""
+
+    ENOUGH_S = 0.05
+
+    @pytest.fixture
+    async def wire(self, own_redis: RunningServer) -> AsyncIterator[TCPConnection]:
+        """A connection of its own, whose answers are waited for a short time."""
+        known = parse_url(own_redis.url)
+        wire = TCPConnection(host=known["host"], port=known["port"], socket_timeout=self.ENOUGH_S)
+        await wire.connect()  # type: ignore[no-untyped-call] # redis-py's own
+        yield wire
+        await wire.disconnect()
+
+    async def test_an_answer_that_is_there_is_read(self, own_redis: RunningServer, wire: TCPConnection) -> None:
+        """The timer comes to its end while nobody could look: the answer was never late."""
+        await wire.send_command("BLPOP", "key", 0)
+        reading = asyncio.create_task(wire.read_response())
+        await turns(5)
+        for _ in range(2):
+            with blocking.Redis.from_url(own_redis.url) as other:
+                other.lpush("key", "value")
+                stand_still(3 * self.ENOUGH_S)
+            await turns(1)
+        assert await reading == [b"key", b"value"]
+
+    async def test_a_connection_that_the_system_gave_up_has_no_answer(self, wire: TCPConnection) -> None:
+        """ETIMEDOUT, of a peer that is no more: Python calls it by the same name as a timer of one's own."""
+        await wire.send_command("BLPOP", "key", 0)
+        reading = asyncio.create_task(wire.read_response())
+        await turns(5)
+        reader = wire._reader
+        assert reader
+        reader.set_exception(OSError(errno.ETIMEDOUT, "Connection timed out"))
+        with pytest.raises(ConnectionLost, match="timed out"):
+            await reading
+
+    async def test_an_answer_that_never_comes_is_given_up(self, wire: TCPConnection) -> None:
+        """However often the loop stands still: the connection is closed, for its answer may come to the next."""
+        await wire.send_command("BLPOP", "key", 0)
+        reading = asyncio.create_task(wire.read_response())
+        while not reading.done():
+            await turns(1)
+            stand_still(2 * self.ENOUGH_S)
+        with pytest.raises(TimedOut, match="Timeout reading"):
+            await reading
+        assert not wire.is_connected
+
+
+async def turns(count: int) -> None:
+    """Let the loop turn *count* times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def stand_still(seconds: float) -> None:
+    """Keep the loop from turning for so long, as a process does that gets no processor."""
+    until_s = time.monotonic() + seconds
+    while time.monotonic() < until_s:
+        pass

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable
+from types import TracebackType
 from typing import Any
 
 from redis.asyncio import Connection, SSLConnection, UnixDomainSocketConnection
@@ -15,8 +17,49 @@ from redis.exceptions import TimeoutError as TimedOut
 __all__ = ["SentinelConnection", "SentinelTLSConnection", "SocketConnection", "TCPConnection", "TLSConnection"]
 
 
+STOOD_STILL_S = 0.02  # a timer that comes later than that by so much had no loop to come in
+LOOKS = 3
+
+
+class _Patience:
+    """Raises TimeoutError in who waits for longer than *longest_s*, but not for what is there.
+
+    A loop that did not turn for a while (a busy machine, a stopped process) comes to its timers before it takes
+    what arrived meanwhile. So a timer that is late itself lets the loop look at its sockets first, a few times at
+    most.
+    """
+
+    def __init__(self, longest_s: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._limit = asyncio.timeout(None)
+        self._longest_s = longest_s
+        self._looks = 0
+
+    async def __aenter__(self) -> None:
+        await self._limit.__aenter__()
+        self._wait(self._longest_s)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        await self._limit.__aexit__(kind, error, trace)
+
+    def _wait(self, seconds: float) -> None:
+        due_s = self._loop.time() + seconds
+        self._timer = self._loop.call_at(due_s, self._end, due_s)
+
+    def _end(self, due_s: float) -> None:
+        now_s = self._loop.time()
+        if now_s - due_s < STOOD_STILL_S or self._looks == LOOKS:
+            self._limit.reschedule(now_s)
+        else:
+            self._looks += 1
+            self._wait(STOOD_STILL_S)
+
+
 class _Prompt(AbstractConnection):
-    """A connection on which who is cancelled while it sends is cancelled.
+    """A connection on which who is cancelled while it sends is cancelled, and an answer that is there is read.
 
     redis-py 8.1 sends by `asyncio.wait_for`: a task and two turns of the loop more for each command, and with
     Python 3.11 the cancellation is lost where the command goes out in the same moment
@@ -45,6 +88,21 @@ class _Prompt(AbstractConnection):
         except BaseException:  # half a command may have been sent
             await self.disconnect(nowait=True)
             raise
+
+    async def read_response(self, disable_decoding: bool = False, timeout: float | None = None, **how: Any) -> Any:
+        if timeout is not None or self.socket_timeout is None:
+            return await super().read_response(disable_decoding, timeout, **how)
+        try:
+            async with _Patience(self.socket_timeout):
+                return await super().read_response(disable_decoding, math.inf, **how)  # without its own timeout
+        except TimeoutError:
+            raise TimedOut(f"Timeout reading from {self._host_error()}") from None
+
+    async def _read_response_from_parser(self, *args: Any, **how: Any) -> Any:
+        try:
+            return await super()._read_response_from_parser(*args, **how)
+        except TimeoutError as error:  # the system's: beside a timeout of ours it would pass for an empty answer
+            raise ConnectionLost(f"Error while reading from {self._host_error()}: {error}") from error
 
 
 class TCPConnection(_Prompt, Connection):
