@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, PackageMetadata, entry_points
 from typing import Any
 
 import attrs
@@ -273,16 +273,20 @@ class Loading:
 
 def find_installed(disabled: Sequence[str]) -> Iterable[tuple[Plugin, Callable[[], Any]]]:
     """Yield every installed plugin but the *disabled* ones, by name, and what loads it."""
+    read: dict[Distribution, PackageMetadata] = {}  # it is parsed anew each time, and most come in one
     for entry in sorted(entry_points(group=PROJECT), key=lambda entry: entry.name):
         if entry.name not in disabled:
-            yield _described(entry), entry.load
+            yield _described(entry, read), entry.load
 
 
-def _described(entry: EntryPoint) -> Plugin:
+def _described(entry: EntryPoint, read: dict[Distribution, PackageMetadata]) -> Plugin:
     distribution = entry.dist
     if distribution is None:
         return Plugin(name=entry.name)
-    return Plugin(name=entry.name, version=distribution.version, distribution=distribution.name)
+    if distribution not in read:
+        read[distribution] = distribution.metadata
+    metadata = read[distribution]
+    return Plugin(name=entry.name, version=metadata["Version"], distribution=metadata["Name"])
 
 
 def _new_manager() -> pluggy.PluginManager:
