@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from datetime import UTC, timedelta
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
 
 import attrs
 import pytest
@@ -119,6 +119,48 @@ async def test_what_came_with_keys_since_is_read_a_stretch_at_a_time(settings: S
         assert max(each["keysExamined"] for each in seen) <= 15
         rows = await services.usage.sum(Reach.of(None), NOW - AGO, NOW + AGO, [Dimension.MODEL])
         assert [row.completed for row in rows] == [11]
+
+
+async def test_what_takes_longer_is_booked_when_who_asked_has_left(settings: Settings) -> None:
+    """A million of an older release: asking a hundred times, eight seconds each, was the only way to the end."""
+    stored = [_ended(number, owner=None) for number in range(100)]
+    async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+        services = system.services
+        assert all(await services.store.insert_many([encode(task) for task in stored]))
+        services.late_books.store.step = 10
+        services.late_books.patience_s = 0.0
+        for _ in range(2):
+            assert not await services.late_books.catch_up(Reach.everybody(), guarded=False)
+        await until(lambda: _is_booked(system, 100), what="the last posting")
+
+
+async def test_what_could_not_be_booked_is_booked_for_who_asks_next(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MongoDB went away after who asked had left; and a stop in the middle leaves the rest to the next process."""
+    stored = [_ended(number, owner=None) for number in range(100)]
+    failed = asyncio.Event()
+
+    async def away(self: UnbookedStore, until: datetime, over: Collection[str] = ()) -> None:
+        failed.set()
+        raise StoreUnavailable("away")
+
+    async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+        late_books = system.services.late_books
+        assert all(await system.services.store.insert_many([encode(task) for task in stored]))
+        late_books.store.step, late_books.patience_s = 10, 0.0
+        with monkeypatch.context() as cut:
+            cut.setattr(UnbookedStore, "note", away)
+            assert not await late_books.catch_up(Reach.everybody(), guarded=False)
+            await failed.wait()
+            late_books.patience_s = 60.0
+            with pytest.raises(StoreUnavailable):
+                await late_books.catch_up(Reach.everybody(), guarded=False)
+        late_books.patience_s = 0.0
+        assert not await late_books.catch_up(Reach.everybody(), guarded=False)
+    async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+        assert await system.services.late_books.catch_up(Reach.everybody(), guarded=False)
+        assert await _is_booked(system, 100)
 
 
 def _ended(number: int, owner: str | None) -> Task:

@@ -215,6 +215,7 @@ async def open_process(
         await services.task_list.drain()
         await services.pictures.store.drain()
         await services.visits.drain()
+        await services.late_books.drain()
         await services.batches.drain()
         await services.batches.store.drain()
         await services.store.drain()

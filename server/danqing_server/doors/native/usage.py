@@ -51,8 +51,8 @@ NO_GROUPS = Message(
 )
 STILL_BOOKED = Message(
     key="still_booked",
-    zh="较早的任务仍在入账，合计尚不完整，请再试一次",
-    en="older tasks are still being booked, and the sums would lack them: ask again",
+    zh="较早的任务仍在入账，合计尚不完整，请稍后再试",
+    en="older tasks are still being booked, and the sums would lack them: ask again later",
 )
 BACKWARDS = Message(key="ends_before_it_begins", zh="必须晚于 `from`", en="must be later than `from`")
 
