@@ -39,6 +39,22 @@ class TestBatcher:
             for number in range(3):  # each wakes up before the runner's end has been noticed
                 assert await batcher.submit(number) == number
 
+    async def test_a_runner_that_was_cancelled_before_it_began_is_followed_by_another(self) -> None:
+        """As all tasks are where a process is torn down: a drain turned round for ever, and who came next waited so."""
+
+        async def flush(items: Sequence[int]) -> list[int]:
+            return list(items)
+
+        batcher = Batcher(flush)
+        before = asyncio.all_tasks()
+        first = batcher.submit(1)
+        for runner in asyncio.all_tasks() - before:
+            runner.cancel()
+        async with asyncio.timeout(10):
+            await batcher.drain()
+            assert await batcher.submit(2) == 2
+            assert await first == 1
+
     async def test_who_comes_alone_never_waits(self) -> None:
         """The pause between batches is for crowds."""
 

@@ -54,7 +54,7 @@ class Batcher(Generic[Item, Answer]):
 
     def submit(self, item: Item) -> asyncio.Future[Answer]:
         """Add *item* to the next batch; the future brings its answer. Cancelling it does not take the item out."""
-        if self._runner is None:
+        if self._runner is None or self._runner.done():  # done: cancelled before it began
             self._runner = asyncio.create_task(self._run())
         future: asyncio.Future[Answer] = self._runner.get_loop().create_future()
         self._gathered.append((item, future))
@@ -62,7 +62,7 @@ class Batcher(Generic[Item, Answer]):
 
     async def drain(self) -> None:
         """Wait until everything submitted so far is answered."""
-        while busy := {task for task in (self._runner, self._second_step) if task is not None}:
+        while busy := {task for task in (self._runner, self._second_step) if task is not None and not task.done()}:
             await asyncio.wait(busy)
 
     async def _run(self) -> None:
