@@ -40,7 +40,7 @@ class TestBatcher:
                 assert await batcher.submit(number) == number
 
     async def test_a_runner_that_was_cancelled_before_it_began_is_followed_by_another(self) -> None:
-        """As all tasks are where a process is torn down: a drain turned round for ever, and who came next waited so."""
+        """As all of a process that is torn down are: a drain went on for ever, and so did who came next."""
 
         async def flush(items: Sequence[int]) -> list[int]:
             return list(items)
