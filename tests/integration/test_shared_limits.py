@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+import pytest
 
 from danqing_plugins import AccountProblem, Job, Limits, Run, Unavailable
+from danqing_server.life.register import Register
 from danqing_server.queue.gates import FAILURES_IN_A_ROW
-from danqing_server.records.tasks import Status
+from danqing_server.records.tasks import Status, Task
 from tests.support.providers import ScriptedProvider, deliver_all
 from tests.support.system import MakeSettings, running_system, until
 
@@ -34,6 +38,37 @@ class TestPlaces:
             assert [task.lane for task in slow] == ["scripted:slow"] * 2
             release.set()
             for task in slow:
+                assert (await system.finished(task.id)).status is Status.COMPLETED
+
+    async def test_what_begins_meanwhile_takes_its_place(
+        self, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A task that begins as it is queued has the place for which the lane came to take the next one."""
+        release, answer = asyncio.Event(), asyncio.Event()
+
+        async def wait(job: Job, run: Run) -> None:
+            await release.wait()
+            await deliver_all(job, run)
+
+        async def slowly(self: Register, *of: Any) -> list[Task]:
+            await answer.wait()
+            return await start(self, *of)
+
+        start = Register.start
+        monkeypatch.setattr(Register, "start", slowly)
+        provider = ScriptedProvider(wait, concurrency=1)
+        async with running_system(make_settings(), [provider]) as system:
+            assert system.workers
+            lane = system.workers.pool.lanes["scripted"]
+            await until(lambda: lane.waits, what="an idle lane")
+            tasks = [await system.submit() for _ in range(2)]
+            await until(lambda: lane._taking._waiters, what="the lane to come for the second")  # type: ignore[attr-defined] # asyncio's own
+            answer.set()
+            await until(lambda: provider.jobs, what="the first call")
+            await until(lambda: not lane._taking.locked(), what="the lane to be done")
+            assert len(lane.running) == 1
+            release.set()
+            for task in tasks:
                 assert (await system.finished(task.id)).status is Status.COMPLETED
 
     async def test_a_task_of_its_providers_lane_says_nothing_of_it(self, make_settings: MakeSettings) -> None:

@@ -76,8 +76,7 @@ class Lane:
             self._fine_at_s = self.tools.clock.monotonic_s()
         while True:
             await self._reconcile_when_due()
-            free = self._free
-            if free <= 0:
+            if self._free <= 0:
                 await self._wait_for_a_slot()
             elif self._halted:
                 self._fine_at_s = self.tools.clock.monotonic_s()
@@ -85,8 +84,8 @@ class Lane:
             elif not self.tools.lease.fresh:
                 await self.tools.lease.until_fresh(LEASE_CHECK_S)
             else:
-                async with self._taking:
-                    pause_s = await self._take(min(free, LARGEST_RESERVATION))
+                async with self._taking:  # in which `push` may have begun something while this waited for it
+                    pause_s = await self._take(self._most) if self._free > 0 or self._has_reserved else 0.0
                 if pause_s is None:
                     await self._wait_for_tasks()
                 else:
@@ -95,14 +94,19 @@ class Lane:
     @property
     def waits(self) -> bool:
         """Whether nothing was waiting here when this process looked last, and it could begin a task at once."""
-        if self._closing or self._taking.locked() or self._nonce is not None or self._batch is not None:
+        if self._closing or self._taking.locked() or self._has_reserved:
             return False
         return self._waits and self._free > 0 and self.tools.lease.fresh and not self._may_not_begin
 
     @property
     def _halted(self) -> bool:
         """Whether nothing is to begin, and nothing was reserved before that is still to be started."""
-        return self._nonce is None and self._batch is None and self._may_not_begin
+        return not self._has_reserved and self._may_not_begin
+
+    @property
+    def _has_reserved(self) -> bool:
+        """Whether something was, or may have been, reserved that is still to be started."""
+        return self._nonce is not None or self._batch is not None
 
     @property
     def _may_not_begin(self) -> bool:
@@ -117,7 +121,7 @@ class Lane:
         async with self._taking:
             self._nonce = new_token()
             pushed, reserved = await self.tools.queue.push_and_reserve(
-                entries, self.tools.lease.worker, min(self._free, LARGEST_RESERVATION), self._nonce, self.rates
+                entries, self.tools.lease.worker, self._most, self._nonce, self.rates
             )
             self._nonce = None
             if reserved.ids:
@@ -135,6 +139,10 @@ class Lane:
     @property
     def _free(self) -> int:
         return min(self.concurrency - len(self._asking), 2 * self.concurrency - len(self.running))
+
+    @property
+    def _most(self) -> int:
+        return max(0, min(self._free, LARGEST_RESERVATION))
 
     async def _wait_for_tasks(self) -> None:
         self._waits = True
@@ -288,7 +296,7 @@ class Lane:
     async def _reconcile_when_due(self) -> None:
         """Give back what Redis thinks we hold and we know nothing of: a cut reservation, a lost acknowledgement."""
         now_s = self.tools.clock.monotonic_s()
-        if now_s - self._reconciled_at_s < RECONCILE_EVERY_S or self._nonce or self._batch:
+        if now_s - self._reconciled_at_s < RECONCILE_EVERY_S or self._has_reserved:
             return
         self._reconciled_at_s = now_s
         worker = self.tools.lease.worker
