@@ -31,6 +31,7 @@ pytestmark = pytest.mark.kills
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 40.0
+MOST_SHARED = 1_600
 
 
 @pytest.fixture
@@ -115,6 +116,8 @@ class TestDeadProcess:
         async with running_system(settings, [paying_provider(journal, 0)], workers=False) as door:
             with worker_processes(settings, journal, call_s=0.05, count=2):
                 finished = await ended(door, await submitted(door, 80))
+                while len(paid_by(journal)) < 2 and len(finished) < MOST_SHARED:  # one may start much later
+                    finished += await ended(door, await submitted(door, 80))
         assert {task.status for task in finished} == {Status.COMPLETED}
         assert set(Counter(journaled(journal)).values()) == {1}
         assert len(paid_by(journal)) == 2

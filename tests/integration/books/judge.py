@@ -19,7 +19,7 @@ __all__ = ["judge"]
 
 DOUBTFUL = frozenset({Fate.UNKNOWN, Fate.BLURRED, Fate.ORDERED, Fate.OPEN})
 CERTAIN = frozenset({Fate.SAFE, Fate.SPOILT})
-SPENDING_S = 3.0
+SPENDING_S = 20.0
 
 
 async def judge(teller: Teller) -> list[str]:
