@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 import time
 from collections.abc import AsyncIterator
 from typing import Any, cast
@@ -199,6 +200,38 @@ class TestStandingStill:
         await wire.connect()  # type: ignore[no-untyped-call] # redis-py's own
         yield wire
         await wire.disconnect()
+
+    async def test_a_server_that_is_there_is_connected_to(self, own_redis: RunningServer) -> None:
+        """Wherever that stands still, for the system accepts connections on the server's behalf."""
+        known = parse_url(own_redis.url)
+        steps = 0
+        while True:
+            wire = TCPConnection(
+                host=known["host"], port=known["port"], socket_timeout=5, socket_connect_timeout=self.ENOUGH_S
+            )
+            connecting = asyncio.create_task(wire.connect())  # type: ignore[no-untyped-call] # redis-py's own
+            await turns(steps)
+            is_late = not connecting.done()
+            stand_still(3 * self.ENOUGH_S)
+            await connecting
+            await wire.disconnect()
+            if not is_late:
+                break
+            steps += 1
+        assert steps > 1
+
+    async def test_a_server_that_never_answers_is_given_up(self) -> None:
+        """A connection that nobody accepts: the queue of one is full."""
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first:
+            first.connect(full.getsockname())
+            host, port = full.getsockname()
+            wire = TCPConnection(host=host, port=port, socket_connect_timeout=self.ENOUGH_S)
+            connecting = asyncio.create_task(wire.connect())  # type: ignore[no-untyped-call] # redis-py's own
+            while not connecting.done():
+                await turns(1)
+                stand_still(2 * self.ENOUGH_S)
+            with pytest.raises(TimedOut, match="Timeout connecting"):
+                await connecting
 
     async def test_an_answer_that_is_there_is_read(self, own_redis: RunningServer, wire: TCPConnection) -> None:
         """The timer comes to its end while nobody could look: the answer was never late."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any
 
@@ -61,10 +61,25 @@ class _Patience:
 class _Prompt(AbstractConnection):
     """A connection on which who is cancelled while it sends is cancelled, and an answer that is there is read.
 
+    Nor is a server given up that is there to connect to.
+
     redis-py 8.1 sends by `asyncio.wait_for`: a task and two turns of the loop more for each command, and with
     Python 3.11 the cancellation is lost where the command goes out in the same moment
     (github.com/python/cpython/issues/86296 and a trial, 2026-12-01).
     """
+
+    async def _connect(self) -> None:
+        connect: Callable[[], Awaitable[None]] = super()._connect  # type: ignore[safe-super] # each kind has one
+        longest_s = self.socket_connect_timeout
+        if longest_s is None:
+            await connect()
+            return
+        self.socket_connect_timeout = None  # redis-py's timer has no patience
+        try:
+            async with _Patience(longest_s):
+                await connect()
+        finally:
+            self.socket_connect_timeout = longest_s
 
     async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
         if not self.is_connected:
