@@ -10,6 +10,7 @@ booked when somebody asks, like the rest.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import attrs
@@ -17,6 +18,7 @@ import attrs
 from danqing_server.clock import EPOCH, Clock
 from danqing_server.life.bookkeeper import Bookkeeper
 from danqing_server.log import get_logger
+from danqing_server.loops.batching import Batcher
 from danqing_server.store.reach import Reach
 from danqing_server.store.unbooked import Ended, UnbookedStore
 
@@ -38,9 +40,12 @@ class LateBooks:
     books: Bookkeeper
     clock: Clock
     patience_s: float = PATIENCE_S
+    _passes: Batcher[bool, bool] = attrs.field(init=False)
     _is_over: bool = attrs.field(default=False, init=False)
-    _begun: int = attrs.field(default=0, init=False)
-    _pass: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+    _is_stopping: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._passes = Batcher(self._pass)
 
     async def catch_up(self, accounts: Reach, *, guarded: bool) -> bool:
         """Book what has ended and is not booked, for who looks at *accounts*; False: there is more than was worth
@@ -51,63 +56,60 @@ class LateBooks:
         """
         if self._is_over or not accounts.covers(None):
             return True
-        until_s = self.clock.monotonic_s() + self.patience_s
-        before = self._begun
-        while True:
-            if self._pass is None or self._pass.done():
-                self._begun += 1
-                self._pass = asyncio.create_task(self._catch_up(guarded=guarded))
-                self._pass.add_done_callback(_note_failure)
-            under_way, number = self._pass, self._begun
-            await asyncio.wait({under_way}, timeout=until_s - self.clock.monotonic_s())
-            if not under_way.done():
-                return False
-            if number > before:  # an earlier one may have missed what ended since
-                under_way.result()
-                return True
+        booked = self._passes.submit(guarded)  # not by what is under way: that may have missed what ended since
+        try:
+            await asyncio.wait({booked}, timeout=self.patience_s)
+            return booked.done() and booked.result()
+        finally:
+            booked.cancel()  # who left hears of no failure
 
     async def drain(self) -> None:
         """Stop booking; who asks the next time goes on from there."""
-        if self._pass is not None:
-            self._pass.cancel()
-            await asyncio.wait({self._pass})
+        self._is_stopping = True
+        await self._passes.drain()
 
-    async def _catch_up(self, *, guarded: bool) -> None:
+    async def _pass(self, guarded: Sequence[bool]) -> list[bool]:
+        """Book for all who asked meanwhile, and tell them whether that is all."""
+        try:
+            is_all = await self._catch_up(guarded=all(guarded))
+        except Exception as error:
+            log.warning("late_books_paused", reason=str(error))  # who asked may have left
+            raise
+        return [is_all] * len(guarded)
+
+    async def _catch_up(self, *, guarded: bool) -> bool:
         began = self.clock.now()
         booked = await self.store.booked()
         if booked.until is None:
             if guarded and not await self.store.may_be_any():
                 self._is_over = True
-                return
+                return True
             await self.store.prepare()
         under_way = await self.store.under_way()  # before the pages: what has ended since is in these
         if new := under_way.difference(booked.left):
             await self.store.leave(new)
-        await self._book_since((booked.until or EPOCH) - WRITTEN_WITHIN)
+        if not await self._book_since((booked.until or EPOCH) - WRITTEN_WITHIN):
+            return False
         over = set(booked.left).difference(under_way)
         if over:
             await self.books.book(over, again=True)
         await self.store.note(began, over)
         self._is_over = self.books.books_all
+        return True
 
-    async def _book_since(self, since: datetime) -> None:
-        """Book what changed at *since* or later, page by page, and note how far that is."""
+    async def _book_since(self, since: datetime) -> bool:
+        """Book what changed at *since* or later, page by page, and note how far that is; False: stopped before."""
         waited_for_until_s = self.clock.monotonic_s() + self.patience_s
         after: Ended | None = None
-        while True:
+        while not self._is_stopping:
             began_s = self.clock.monotonic_s()
             page, after = await self.store.page(since, after)
             if page:
                 await self.books.book([each.id for each in page], again=True)
             if after is None:
-                return
+                return True
             await self.store.note(after.at)
             ended_s = self.clock.monotonic_s()
             if ended_s > waited_for_until_s:
                 await asyncio.sleep(ended_s - began_s)
-
-
-def _note_failure(ended: asyncio.Task[None]) -> None:
-    """Tell of a failure that may have no one to hear it: who asked may have left."""
-    if not ended.cancelled() and (error := ended.exception()) is not None:
-        log.warning("late_books_paused", reason=str(error))
+        return False
