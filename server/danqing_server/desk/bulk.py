@@ -216,7 +216,7 @@ class Bulk:
         return self._priced(counted, task) if deed.act is Act.RETRY else counted
 
     def _priced(self, preview: Preview, task: Task) -> Preview:
-        count = len(asked_again(task)) if task.images else 1
+        count = len(asked_again(task)) if task.images else int(not task.is_answered)
         if not count:
             return preview
         own = {} if task.price is None else {task.price.currency: count * task.price.amount_micro}

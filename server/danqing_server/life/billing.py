@@ -243,7 +243,7 @@ def to_buy(task: Task) -> int:
     """
     orders = [*_standing_orders(task), *lost_calls(task)] if task.calls else []
     if not task.images:
-        return 0 if orders else 1
+        return 0 if orders or task.is_answered else 1
     return len(_unordered(task, orders)) if orders else len(task.missing)
 
 

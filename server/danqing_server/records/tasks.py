@@ -283,6 +283,11 @@ class Task:
         return tuple(index for index in range(self.images) if str(index) not in self.outputs)
 
     @property
+    def is_answered(self) -> bool:
+        """Whether the answer in words is there that is all it asks for: one that came after it was cancelled."""
+        return not self.images and bool(self.result)
+
+    @property
     def is_held(self) -> bool:
         """Whether a process works at it, or died at it; not where links alone are left to be asked again."""
         return self.attempt is not None and self.attempt.worker != NOBODY

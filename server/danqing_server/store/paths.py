@@ -73,10 +73,14 @@ def of_route(field: str) -> str:
     return f"route.{field}"
 
 
+_KEPT_ALL_THE_SAME = frozenset({"calls", "saved", "result", "usage"})
+"""An order that was placed meanwhile is its user's retry to go on with; an answer in words is paid for."""
+
+
 def as_late(path: str) -> str | None:
     """Return where that which an attempt writes to *path* goes once its task is cancelled; None: nowhere."""
     field, _, rest = path.partition(".")
-    if field in ("calls", "saved"):  # an order that was placed meanwhile is its user's retry to go on with
+    if field in _KEPT_ALL_THE_SAME:
         return path
     return f"late.{rest}" if field == "outputs" else None
 

@@ -215,7 +215,7 @@ class Execution:
     async def _generate(self) -> None:
         self.keeper.resume()
         try:
-            if self.ledger.task.missing or not self.task.images:
+            if self.ledger.task.missing or not (self.task.images or self.task.is_answered):
                 await self._ask_provider()
         except Exception:
             await self.keeper.settle()  # what was made before the trouble is paid for

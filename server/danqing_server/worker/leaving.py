@@ -28,7 +28,7 @@ async def leave(ledger: Ledger, tools: Tools, dropping: Dropping, run: TaskRun |
         await _drop_orders(ledger, dropping, run)
         if is_late:
             ledger.unsend_announced()
-            lost = not await aftermath.leave_late(ledger, tools)
+            lost = not await _leave_late(ledger, tools)
         else:
             await _note_late_answers(ledger, tools, logger)
     except AttemptLost:
@@ -38,6 +38,15 @@ async def leave(ledger: Ledger, tools: Tools, dropping: Dropping, run: TaskRun |
         logger.error("late_result_refused", reason=reason)  # noqa: TRY400 — the driver's text may quote it
     await aftermath.settle_spending(tools, ledger.task, lost=lost)
     await _let_go(task, tools, logger)
+
+
+async def _leave_late(ledger: Ledger, tools: Tools) -> bool:
+    """Let go of a cancelled task, without what its provider said where MongoDB refuses that for good."""
+    try:
+        return await aftermath.leave_late(ledger, tools)
+    except StoreUnavailable:
+        ledger.withhold("result", "usage")
+        return await aftermath.leave_late(ledger, tools)
 
 
 async def _drop_orders(ledger: Ledger, dropping: Dropping, run: TaskRun | None) -> None:

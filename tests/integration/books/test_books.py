@@ -88,6 +88,10 @@ KNOWN = {
     "an order that is deleted while it waits for another process": Story(
         (Submit(shape=Shape.ORDER, single=True, plan=(HELD,)), Crash(), Delete()), 100
     ),
+    "an answer in words that comes after its task was cancelled, and is not bought again": Story(
+        (Submit(n=0, plan=(HELD,)), Cancel(), Release(), Retry())
+    ),
+    "the same, announced": Story((Submit(n=0, single=True, plan=(HELD,)), Cancel(), Release(), Retry()), 100),
     "R5: an order that is cancelled, and refused at its retry": Story(
         (Submit(shape=Shape.ORDER, plan=(REFUSED,)), Cancel(), Retry()), 100
     ),
