@@ -128,13 +128,28 @@ class _Exchange(Http):
         """Read some of the body. Raises BadRequest: it is malformed, or what nobody asked for does not end."""
         if self.stage is Stage.IDLE:
             return self._read_leftover()
-        if self.request_body == "chunked" and not self.request_bytes_left:
-            return self._read_chunk()
+        if not self.request_bytes_left:
+            if self.request_body == "chunked":
+                return self._read_chunk()
+            self._listen_on()
         return super().read()
 
     async def _read_chunk(self) -> bytes | None:
         await self._expect_chunk()
-        return await super().read()
+        piece = await super().read()
+        if piece is None:
+            self._listen_on()
+        return piece
+
+    def _listen_on(self) -> None:
+        """Hear of a client that hangs up while its answer is awaited.
+
+        Sanic stops to read a connection on which 64 KiB wait, and begins again where it wants more: not behind the
+        last of a body.
+        """
+        transport = self.protocol.transport
+        if transport is not None and not transport.is_closing():
+            transport.resume_reading()
 
     async def _read_leftover(self) -> bytes | None:
         """Read what is left of a body whose request is answered, for a moment."""

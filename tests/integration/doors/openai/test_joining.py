@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import socket
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
@@ -128,6 +130,20 @@ class TestClientThatLeft:
         studio.gate.set()
         assert (await repeat).status == 200
         assert studio.bought == 1
+
+    @pytest.mark.parametrize("is_chunked", [False, True])
+    async def test_one_that_sent_much_is_known_to_have_left(
+        self, door: Client, studio: Studio, *, is_chunked: bool
+    ) -> None:
+        """The last piece of its body was large, so that nobody looked at its connection any more."""
+        body = json.dumps({**WISH, "prompt": "another fox"}).encode() + b" " * 100_000
+        framing = "Transfer-Encoding: chunked" if is_chunked else f"Content-Length: {len(body)}"
+        head = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{framing}\r\n\r\n"
+        sent = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if is_chunked else body
+        with socket.create_connection(("127.0.0.1", door.port)) as client:
+            client.sendall(head.encode() + sent)  # before the server comes to read any of it
+            await bought(studio, 2)
+        await stands(door, "lost", "lost")
 
     async def test_picture_that_is_there_comes_at_once(self, door: Client, studio: Studio) -> None:
         """The task went on when its client left."""
