@@ -104,6 +104,7 @@ def stored_headers(stat: Stat) -> dict[str, str]:
         "Last-Modified": _modified(stat),
         "Content-Disposition": "inline" if shown else "attachment",
         "Cache-Control": "private, max-age=31536000, immutable",
+        "Vary": "Origin",  # what an <img> was given says nothing of who else may read it, and is kept for a year
         "Accept-Ranges": "bytes",
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": _POLICY if stat.media_type.startswith("image/") or not shown else _MEDIA_POLICY,

@@ -31,7 +31,7 @@ from danqing_server.records.routing import RoutedTarget, TaskRoute
 from danqing_server.records.tasks import JsonObject
 from danqing_server.settings.routes import Route
 
-__all__ = ["Checked", "Checker", "Taken"]
+__all__ = ["LONGEST_STRING", "Checked", "Checker", "Taken"]
 
 LONGEST_STRING = 64 * 1024
 

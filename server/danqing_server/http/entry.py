@@ -14,7 +14,7 @@ from danqing_server.access.caller import Caller
 from danqing_server.access.credentials import plain_secret_of, secret_of
 from danqing_server.access.limits import UNLIMITED
 from danqing_server.codec.bodies import shorten
-from danqing_server.errors import AddressNotAllowed, Draining, ScopeMissing, TooManyRequests, Unauthenticated
+from danqing_server.errors import AddressNotAllowed, Draining, ScopeMissing, TooManyRequests
 from danqing_server.http.cookies import token_of
 from danqing_server.http.links import address_of, client_address
 from danqing_server.http.origins import Origins
@@ -172,10 +172,10 @@ async def _count(requests: RequestCounter, caller: Caller) -> None:
 async def let_in_to_events(request: ApiRequest, needs: Scope) -> None:
     """Do what `let_in` does, also by a token of the query (`access.event_tokens`), which counts nowhere else.
 
-    A key counts first: then the token is not looked at.
+    A key counts first: then the token is not looked at. Basic is no such key: it is what a browser tells a proxy.
     """
     services, token = services_of(request), request.args.get("token")
-    if token is None or not services.gatekeeper.guards or _brings_key(request):
+    if token is None or not services.gatekeeper.guards or plain_secret_of(request.headers) is not None:
         await let_in(request, needs)
         return
     caller = await services.event_tokens.caller_of(token)
@@ -184,14 +184,6 @@ async def let_in_to_events(request: ApiRequest, needs: Scope) -> None:
     if caller.limits is not UNLIMITED:
         await _hold_to_limits(request, caller, counted=needs is Scope.GENERATE)
     request.caller, request.key = caller, caller.key
-
-
-def _brings_key(request: ApiRequest) -> bool:
-    try:
-        secret_of(request.headers)
-    except Unauthenticated:
-        return False
-    return True
 
 
 def admit(request: ApiRequest) -> Admitted:

@@ -26,6 +26,7 @@ class TestPicture:
         assert (reply.status, reply.body) == (200, picture(300, 200))
         assert reply.headers["Content-Type"] == "image/png"
         assert "immutable" in reply.headers["Cache-Control"]
+        assert reply.headers["Vary"] == "Origin"
         assert reply.headers["X-Content-Type-Options"] == "nosniff"
         assert reply.headers["Content-Disposition"] == "inline"
 

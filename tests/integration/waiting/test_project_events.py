@@ -401,6 +401,13 @@ class TestTokens:
         found: str = reply.json["data"]["token"]
         return found
 
+    async def test_it_counts_before_what_a_browser_tells_a_proxy(self, open_api: Open) -> None:
+        """The proxy's password was taken for a key that is wrong, every two seconds."""
+        async with open_api(DANQING_API_KEYS=KEYS, workers=True) as api:
+            url = f"{api.base}{EVENTS}?token={await self.token(api)}"
+            async with reading(api.session, url, Authorization="Basic cHJveHk6cHJveHk=") as reader:
+                assert reader.answer.status == 200
+
     async def answer(self, api: Client, token: str) -> int:
         """Return the status with which a stream begins."""
         async with reading(api.session, f"{api.base}{EVENTS}?token={token}") as reader:

@@ -13,7 +13,7 @@ import attrs
 from danqing_plugins import Message, OutputKind
 from danqing_server.access.caller import Caller
 from danqing_server.delivery.webhooks.targets import LONGEST_TARGET
-from danqing_server.desk.checking import Checker
+from danqing_server.desk.checking import LONGEST_STRING, Checker
 from danqing_server.desk.request import Submission
 from danqing_server.doors.ark.addressing import Address, address_of
 from danqing_server.doors.ark.commands import split_commands
@@ -94,7 +94,8 @@ def video_submission(body: JsonObject, caller: Caller, checker: Checker, base: s
     content = read_content(fields)
     fields.finish()
     address = address_of(checker, model, OutputKind.VIDEO)
-    prompt, said = split_commands("\n".join(content.texts))
+    text = "\n".join(content.texts)
+    prompt, said = split_commands(text) if len(text) <= LONGEST_STRING else (text, {})  # which is refused as it is
     asked = {name: value for name, value in body.items() if name not in OUTSIDE}
     for name in content.given:
         if not _is_taken(name, address):

@@ -52,6 +52,8 @@ BECAME = Message(
 
 _NO_LABEL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters, and bytes of a header that are no UTF-8."""
+MOST_LOOKED_AT = 1024
+"""Characters of what is to name a user: a body of 64 MB of control characters would stop everybody for seconds."""
 
 
 class Form(StrEnum):
@@ -229,7 +231,9 @@ def user_of(given: JsonObject, headers: Mapping[str, str]) -> str:
     """Return the label that turns and reports go by; it is nobody's permission."""
     told: Collection[object] = (*(given.get(name) for name in USER_FIELDS), headers.get(USER_HEADER))
     for value in told:
-        label = _NO_LABEL.sub("", value).strip()[:LONGEST_USER_ID] if isinstance(value, str) else ""
+        label = (
+            _NO_LABEL.sub("", value[:MOST_LOOKED_AT]).strip()[:LONGEST_USER_ID] if isinstance(value, str) else ""
+        )
         if label:
             return label
     return UNNAMED_USER

@@ -144,6 +144,7 @@ class TestContent:
             ([{"type": "image_url", "image_url": {"url": "https://x/y.png"}}] * 2, "content[1].role"),
             ([{"type": "image_url", "image_url": {"url": "not a link"}}], "content[0].image_url.url"),
             ([], "content"),
+            ([{"type": "text", "text": "--rs 7\n" * 20_000}], "content"),
         ],
     )
     async def test_what_is_wrong_is_named(self, api: Client, content: object, param: str) -> None:
