@@ -155,8 +155,11 @@ class ShopProvider(Provider):
             made = made[:1]
         for index in made:
             await self._deliver(run, purchase, index, answer)
-        if call is not None and answer is Answer.RELEASED:
-            call.release(purchase.waiting)
+        if answer is Answer.RELEASED:
+            if call is not None:
+                call.release(purchase.waiting)
+            for index in purchase.waiting if call is None else ():
+                await run.reject(index, ContentRejected("not made"))
             purchase.settle(Fate.UNPAID)
 
     def _raised(self, purchase: Purchase) -> Answer:

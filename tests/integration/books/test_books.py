@@ -92,6 +92,9 @@ KNOWN = {
         (Submit(n=0, plan=(HELD,)), Cancel(), Release(), Retry())
     ),
     "the same, announced": Story((Submit(n=0, single=True, plan=(HELD,)), Cancel(), Release(), Retry()), 100),
+    "an order that brings one of two, told after a death": Story(
+        (Submit(n=2, shape=Shape.ORDER, plan=(Says(Answer.RELEASED, held=True),)), Crash()), 100
+    ),
     "R5: an order that is cancelled, and refused at its retry": Story(
         (Submit(shape=Shape.ORDER, plan=(REFUSED,)), Cancel(), Retry()), 100
     ),
