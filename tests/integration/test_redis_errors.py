@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 import redis as blocking
+import uvloop
 from redis.asyncio.connection import Connection, parse_url
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import NoScriptError, ResponseError
@@ -67,6 +68,22 @@ class TestKinds:
         """A cluster's client closes what others use when a node fails: they try again, and no loop dies of it."""
         with pytest.raises(QueueUnavailable) as refused, translated():
             await Connection()._send_packed_command([b"PING"])
+        assert not refused.value.permanent
+
+    def test_a_connection_that_the_system_closed_is_no_error_of_ours(self, own_redis: RunningServer) -> None:
+        """Reset while it was idle: uvloop closes it, and redis-py thinks that it is connected."""
+        known = parse_url(own_redis.url)
+
+        async def ask_a_closed_one() -> None:
+            wire = TCPConnection(host=known["host"], port=known["port"])
+            await wire.connect()  # type: ignore[no-untyped-call] # redis-py's own
+            assert wire._writer
+            wire._writer.transport.abort()
+            await turns(3)
+            await wire.send_packed_command(b"PING")
+
+        with pytest.raises(QueueUnavailable) as refused, translated():
+            uvloop.run(ask_a_closed_one())
         assert not refused.value.permanent
 
     async def test_an_error_of_our_own_stays_one(self) -> None:

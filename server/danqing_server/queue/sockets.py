@@ -97,7 +97,7 @@ class _Prompt(AbstractConnection):
         except TimeoutError:
             await self.disconnect(nowait=True)
             raise TimedOut("Timeout writing to socket") from None
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # the latter is uvloop's, of a transport that is closed
             await self.disconnect(nowait=True)
             raise ConnectionLost(f"Error while writing to socket: {error}") from error
         except BaseException:  # half a command may have been sent
