@@ -29,14 +29,18 @@ from danqing_server.store.client import Database, durable, translated
 from danqing_server.store.leases import COLLECTION as WORKERS
 from danqing_server.store.secrets import COLLECTION as SECRETS
 from danqing_server.store.sessions import COLLECTION as SESSIONS
+from danqing_server.store.sheets import COLLECTION as STATS
 from danqing_server.store.tasks import COLLECTION as TASKS
 from danqing_server.store.visits import COLLECTION as VISITS
 
 __all__ = ["LEFT_OUT", "PREFIX", "Dump", "decoded", "open_dump", "require_used"]
 
 PREFIX = "danqing_"
-LEFT_OUT = frozenset({SECRETS, SESSIONS, VISITS, WORKERS})
-"""What dies with the processes that made it, or is made up anew: it is in no backup."""
+LEFT_OUT = frozenset({SECRETS, SESSIONS, STATS, VISITS, WORKERS})
+"""What dies with the processes that made it, or is made up anew: it is in no backup.
+
+How far the books are, and the sums that are kept of them, would be of a later moment than the books.
+"""
 
 PAGE = 2000
 TRIES = 6
