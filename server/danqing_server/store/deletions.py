@@ -30,6 +30,8 @@ __all__ = ["Deletion", "DeletionStore"]
 _DUE = IndexModel(
     [("erase_at", ASCENDING)], name="to_erase", partialFilterExpression={"erase_at": {"$exists": True}}
 )
+LASTS = timedelta(days=30)
+"""How long no process may look at a deletion that is not ended: then MongoDB removes its note all the same."""
 _FIELDS = ("repeat_key", "still", "seen")
 _TOLD_BY = ("provider", "model", "user_id", "owner", "webhook", "updated_at")
 
@@ -54,7 +56,7 @@ class Deletion:
 
 @attrs.define(eq=False)
 class DeletionStore:
-    """The notes, each kept for `kept_s`. Every method raises StoreUnavailable."""
+    """The notes, each kept for `LASTS`, and for `kept_s` after its end. Every method raises StoreUnavailable."""
 
     database: Database
     clock: Clock
@@ -142,12 +144,13 @@ class DeletionStore:
         nobody = [{"untold": {"$exists": False}}, {"untold": {}}]
         told = {"_id": task_id, "$or": nobody, "order": {"$exists": False}}
         gone = dict.fromkeys((*_TOLD_BY, "erase_at", *_FIELDS), "")
+        kept = {"expires_at": self.clock.now() + timedelta(seconds=self.kept_s)}
         with translated():
-            outcome = await self._notes.update_one(told, {"$unset": gone})
+            outcome = await self._notes.update_one(told, {"$unset": gone, "$set": kept})
             return bool(outcome.matched_count) or await self._notes.find_one({"_id": task_id}) is None
 
     def _expiry(self) -> datetime:
-        return self.clock.now() + timedelta(seconds=self.kept_s)
+        return self.clock.now() + max(LASTS, timedelta(seconds=self.kept_s))
 
     async def _ensure_index(self) -> None:
         """Create the index with the first deletion: who deletes nothing has none."""

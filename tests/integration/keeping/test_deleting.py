@@ -58,6 +58,13 @@ async def go_on(system: System) -> None:
     await system.services.control.register.eraser.go_on()
 
 
+async def kept_for(system: System) -> timedelta:
+    """Return after how long MongoDB removes the note of a deletion."""
+    [note] = await system.services.store.database["danqing_deleted"].find({}).to_list(None)
+    left: timedelta = note["expires_at"] - system.services.clock.now()
+    return left
+
+
 async def until_gone(system: System, *names: str) -> None:
     """Go on until nothing is left: others may be about to note that they heard of it."""
 
@@ -161,10 +168,13 @@ class TestTrouble:
             folder.write_bytes(b"")  # not a folder: removing it as one fails
             await system.services.control.delete(task.id, Caller.local())
             assert await system.services.store.get(task.id) is None
+            await go_on(system)
+            assert await kept_for(system) > timedelta(days=29)  # though no process is there to go on
             folder.unlink()
             folder.with_name("elsewhere").rename(folder)
-            await go_on(system)
+            await until_gone(system, task.id)
             assert files_of(settings, task.id) == []
+            assert await kept_for(system) < timedelta(days=2)
 
     async def test_a_guarded_one_that_changed_stays(self, make_settings: MakeSettings) -> None:
         """Between the look and the deletion its user gave a picture a star."""
