@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import attrs
 import pytest
 
 from danqing_server.access.caller import Caller
+from danqing_server.clock import Clock
 from danqing_server.desk.intake import Intake
 from danqing_server.desk.request import Repeat
 from danqing_server.errors import KeyReused, QueueUnavailable, StoreUnavailable
@@ -32,6 +34,14 @@ class TestKeys:
             again = await system.submit(repeat=KEY)
             assert again.id == first.id
             assert len(provider.jobs) == 1
+
+    async def test_a_key_outlives_the_delay_of_its_task(self, settings: Settings) -> None:
+        """Keys were forgotten after a day, and the same request bought another while the first one waited."""
+        two_days_on = Clock(wall_s=lambda: time.time() + 2 * 86_400)
+        async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+            first = await system.submit(delay_s=3 * 86_400, repeat=KEY)
+            system.services.submissions.keys.clock = two_days_on
+            assert (await system.submit(delay_s=3 * 86_400, repeat=KEY)).id == first.id
 
     async def test_another_body_under_the_same_key_is_refused(self, settings: Settings) -> None:
         """A key stands for one request."""

@@ -200,9 +200,10 @@ class Submissions:
     ) -> Accepted:
         """Make the one task of a key, whoever else is about to; its id is kept with the key first."""
         task_id = self._new_id(submission, checked)
+        kept_s = max(repeat.kept_at_least_s, submission.delay_s + self.keys.kept_s)
         for _ in range(RACES):
             record = await self.keys.claim(
-                repeat.key, repeat.fingerprint, task_id, repeat.meaning, at_least_s=repeat.kept_at_least_s
+                repeat.key, repeat.fingerprint, task_id, repeat.meaning, at_least_s=kept_s
             )
             task = await self.repeats.find(submission.caller, repeat, record, fresh=record.task_id == task_id)
             if task is not None:
